@@ -1,0 +1,62 @@
+"""One gate in front of every machine-learning model load.
+
+The public names are loaded when they are first used, so that `import modelguard` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from modelguard.guard import examine, guarded, guarded_load, verified_snapshot
+    from modelguard.lock import Lock
+    from modelguard.policy.settings import Policy
+    from modelguard.pytest_plugin import assert_approved
+    from modelguard.terms.errors import LockError, ModelguardError, ModelRefused, PolicyError, RefError
+
+_HOME = {
+    "examine": "modelguard.guard",
+    "guarded": "modelguard.guard",
+    "guarded_load": "modelguard.guard",
+    "verified_snapshot": "modelguard.guard",
+    "Lock": "modelguard.lock",
+    "Policy": "modelguard.policy.settings",
+    "assert_approved": "modelguard.pytest_plugin",
+    "LockError": "modelguard.terms.errors",
+    "ModelRefused": "modelguard.terms.errors",
+    "ModelguardError": "modelguard.terms.errors",
+    "PolicyError": "modelguard.terms.errors",
+    "RefError": "modelguard.terms.errors",
+}
+
+__all__ = [
+    "Lock",
+    "LockError",
+    "ModelRefused",
+    "ModelguardError",
+    "Policy",
+    "PolicyError",
+    "RefError",
+    "assert_approved",
+    "examine",
+    "guarded",
+    "guarded_load",
+    "verified_snapshot",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'modelguard' has no attribute {name!r}")
+    from importlib import import_module  # kept off the import path of `import modelguard`
+
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""Questions to the facts, one file each, pure: `Dossier -> Iterator[Finding]`."""

@@ -1,0 +1,45 @@
+"""What a collector is.
+
+A collector is given a `Case` and yields facts about it. One that cannot reach its source yields `Unread`: silence is
+a fact as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+
+from attrs import field, frozen
+
+from modelguard.lock import Entry
+from modelguard.policy.settings import Policy
+from modelguard.terms.artifact import Snapshot
+from modelguard.terms.content import Budget
+from modelguard.terms.facts import Fact
+
+
+@frozen(kw_only=True)
+class Case:
+    """One examination to be made: the frozen bytes, the lock's entry if there is one, and the policy.
+
+    `home` is the directory of the policy, to which relative paths in it refer. `lock_trouble` says why there is no
+    entry (no lock, no such model); it is empty when an entry was not asked for.
+    """
+
+    snapshot: Snapshot
+    policy: Policy
+    today: date
+    home: Path
+    entry: Entry | None = None
+    lock_trouble: str = ""
+    budget: Budget = field(factory=Budget)
+
+
+@frozen(kw_only=True)
+class Collector:
+    """One source of facts. `offline` collectors never use the network."""
+
+    name: str
+    gather: Callable[[Case], Iterable[Fact]]
+    offline: bool = True

@@ -1,0 +1,1 @@
+"""Licenses of models: ids, expressions, texts and lineage."""

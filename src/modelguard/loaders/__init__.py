@@ -1,0 +1,1 @@
+"""The only code that may run a model, one file per framework."""

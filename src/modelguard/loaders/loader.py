@@ -1,0 +1,51 @@
+"""What a loader is.
+
+A loader is handed a private directory that holds exactly the verified files, and must open nothing else: no network, no
+path that the user typed, no repo id that a framework would resolve again. It imports its framework only when called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+
+@frozen(kw_only=True)
+class Handover:
+    """What is loaded, and how.
+
+    `root` is the verified directory, `file` the one file asked for (None for the whole directory). `formats` tells the
+    formats of each file, by path; `imports` the globals (`module.name`) approved for each file, by path. `target` is
+    what follows the loader's name in `loader="transformers.AutoModel"`: `AutoModel`. `remote_code` tells that the lock
+    approves the model's own code by digest. `args` and `options` are the caller's and go to the framework.
+    """
+
+    root: Path
+    file: Path | None
+    formats: Mapping[str, tuple[str, ...]]
+    imports: Mapping[str, frozenset[tuple[str, str]]]
+    target: str = ""
+    remote_code: bool = False
+    args: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Loader:
+    """One framework.
+
+    `name` is what users write before the first dot (`torch`, `transformers`). `package` is the distribution that must
+    be installed, `minimum` its lowest version without a known way around its own safety, with the advisory as reason.
+    `suits` tells from the files of a model (path -> formats) and the one file asked for whether this loader is the
+    natural one; when several suit, the user must choose.
+    """
+
+    name: str
+    package: str
+    load: Callable[[Handover], Any]
+    suits: Callable[[Mapping[str, tuple[str, ...]], str | None], bool]
+    minimum: str = ""
+    minimum_reason: str = ""

@@ -1,0 +1,1 @@
+"""What the user allows: reading the settings, and judging findings by them."""

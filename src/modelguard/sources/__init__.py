@@ -1,0 +1,1 @@
+"""Where models come from: this machine, a Hub, an https address; and the private store they are frozen into."""

@@ -1,0 +1,106 @@
+"""What a source of models is.
+
+Getting a model has two steps. `resolve` asks what a reference means now: for the Hub, which commit. `fetch` brings the
+files of a resolved model into the store, hashing while writing. `Wanted` lets a caller say which digests it expects, so
+that bytes that differ never become an object of the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from attrs import field, frozen
+
+from modelguard.terms.artifact import Digest, ModelRef, Snapshot
+
+
+@frozen(kw_only=True)
+class Listed:
+    """A file that a source offers. `digest` is the source's own claim, None where it makes none."""
+
+    path: str
+    size: int | None = None
+    digest: Digest | None = None
+    git_oid: str = ""
+
+
+@frozen(kw_only=True)
+class Resolved:
+    """What a reference means at this moment.
+
+    `ref` is canonical (a legacy one-word name has become `org/name`); `requested` is the branch or tag that was asked
+    for; `revision` the 40-hex commit it stands for, empty where a source has none. `repo_id` and `owner_id` are the
+    Hub's own identities, which survive renames; empty means not known. Dates are ISO 8601 in UTC.
+    """
+
+    ref: ModelRef
+    requested: str = ""
+    revision: str = ""
+    revision_date: str = ""
+    host: str = ""
+    repo_id: str = ""
+    owner_id: str = ""
+    files: tuple[Listed, ...] = ()
+    card: Mapping[str, object] = field(factory=dict, hash=False)
+    tags: tuple[str, ...] = ()
+
+
+class Progress(Protocol):
+    """Told of work in bytes; the command line draws it as bars, everyone else ignores it."""
+
+    def start(self, name: str, total: int | None) -> None: ...
+    def advance(self, name: str, count: int) -> None: ...
+    def finish(self, name: str) -> None: ...
+
+
+class Quiet:
+    """A `Progress` that shows nothing."""
+
+    def start(self, name: str, total: int | None) -> None:
+        """Ignore."""
+
+    def advance(self, name: str, count: int) -> None:
+        """Ignore."""
+
+    def finish(self, name: str) -> None:
+        """Ignore."""
+
+
+@frozen(kw_only=True)
+class Options:
+    """How to reach a source. `endpoint` and `token` default to what the Hub client reads from its environment.
+
+    `unreachable_commits` allows a commit that no branch or tag leads to (a pull request's). `home` is the directory
+    that relative paths of local references start from.
+    """
+
+    home: Path
+    offline: bool = False
+    endpoint: str | None = None
+    token: str | None = None
+    unreachable_commits: bool = False
+    progress: Progress = field(factory=Quiet)
+
+
+class Shelf(Protocol):
+    """What a source may do with the store (`sources/store.py`)."""
+
+    def keep(self, file: Path, *, expected: Digest | None = None) -> tuple[Digest, int]:
+        """Copy a file in while hashing it; return its SHA-256 and size in bytes. Raises `Tampered` on a mismatch."""
+        ...
+
+    def path_of(self, digest: Digest) -> Path | None:
+        """Return the file that holds these bytes, or None when the store has no such object."""
+        ...
+
+
+@frozen(kw_only=True)
+class Source:
+    """One kind of place that models come from. `handles` is the type of reference that belongs to it."""
+
+    name: str
+    handles: type[ModelRef]  # type: ignore[valid-type]  # a member of the union
+    resolve: Callable[[ModelRef, Options], Resolved]
+    fetch: Callable[[Resolved, Shelf, Options, Mapping[str, Digest]], Snapshot]
