@@ -115,7 +115,7 @@ def program(*parts: Part, protocol: int = 4) -> bytes:
 
 
 def push(value: object) -> list[Part]:
-    """Return the parts that push a plain value: constants, bytes, tuples, lists, dicts. A list of parts stands as it is."""
+    """Return the parts that push a plain value: a constant, bytes, a tuple, list or dict, or `Parts`."""
     if isinstance(value, Parts):
         return value.parts
     if value is None or isinstance(value, bool):

@@ -18,9 +18,11 @@ from modelguard.picklevm.knowledge.reading import (
     is_none,
     is_plain,
     is_text,
+    length,
     named,
     text,
     whole,
+    words,
 )
 from modelguard.picklevm.values import Constant, Global, Sequence, Table, Value
 
@@ -29,10 +31,8 @@ RANGE_LENGTH = 10_000_000
 NUMBER_DIGITS = 4_300
 """Digits above which CPython itself refuses to read an integer from text."""
 
-_FACTORIES = frozenset(
-    ["list", "dict", "tuple", "set", "frozenset", "int", "float", "str", "bytes", "bool", "complex", "object"]
-)
-_BASES = frozenset(["object", "list", "dict", "tuple", "set", "frozenset", "int", "float", "str", "bytes", "complex"])
+_FACTORIES = words("list dict tuple set frozenset int float str bytes bool complex object")
+_BASES = words("object list dict tuple set frozenset int float str bytes complex")
 _LATIN1 = frozenset({"latin1", "latin-1", "latin_1", "iso-8859-1", "iso8859-1"})
 # A repeated group that is itself repeated: the shape of patterns that take exponential time.
 _NESTED_REPEAT = re.compile(r"[+*}]\)[+*{]")
@@ -65,9 +65,8 @@ def _constants(use: Use) -> str:
     for argument in use.arguments:
         if not is_plain(argument):
             return f"{use.module}.{use.name} is given {named(argument)}, where only plain values belong"
-        if isinstance(argument, Constant) and isinstance(argument.value, str | bytes):
-            if max(argument.size, len(argument.value)) > NUMBER_DIGITS and use.name in {"int", "float", "Decimal"}:
-                return f"{use.name} is given more digits than a number needs"
+        if use.name in {"int", "float", "Decimal"} and length(argument) > NUMBER_DIGITS:
+            return f"{use.name} is given more digits than a number needs"
     return ""
 
 
@@ -91,11 +90,9 @@ def _bytes(use: Use) -> str:
 def _range(use: Use) -> str:
     numbers = [whole(argument) for argument in use.arguments]
     bounded = [number for number in numbers if number is not None and abs(number) <= RANGE_LENGTH]
-    return (
-        ""
-        if 1 <= len(bounded) == len(numbers) <= 3
-        else "range is given something other than one to three small numbers"
-    )
+    if 1 <= len(bounded) == len(numbers) <= 3:
+        return ""
+    return "range is given something other than one to three small numbers"
 
 
 def _counter(use: Use) -> str:

@@ -18,6 +18,7 @@ from modelguard.picklevm.knowledge.reading import (
     named,
     text,
     wholes,
+    words,
 )
 from modelguard.picklevm.values import Constant, Global, Value
 
@@ -37,7 +38,7 @@ _ARRAYS = frozenset(
         ("numpy.ma.core", "MaskedArray"),
     }
 )
-_GENERATORS = frozenset(["MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"])
+_GENERATORS = words("MT19937 PCG64 PCG64DXSM Philox SFC64")
 
 
 def dtype_code(value: Value) -> str | None:
@@ -103,9 +104,9 @@ def _buffer(use: Use) -> str:
 def _masked(use: Use) -> str:
     match use.arguments:
         case (cls, base, shape, code):
-            if is_array_class(cls) and is_array_class(base) and wholes(shape) in ((0,), ()):
-                if is_bytes(code) or text(code) is not None:
-                    return ""
+            classes = is_array_class(cls) and is_array_class(base)
+            if classes and wholes(shape) in ((0,), ()) and (is_bytes(code) or text(code) is not None):
+                return ""
     return "_mareconstruct is given other arguments than array classes, an empty shape and a type code"
 
 

@@ -18,6 +18,7 @@ from modelguard.picklevm.knowledge.reading import (
     text,
     whole,
     wholes,
+    words,
 )
 from modelguard.picklevm.values import Global, Persistent, Result, Sequence, Value
 
@@ -32,20 +33,10 @@ _ITEM_BYTES: dict[str, int] = {
     "double": 8, "int64": 8, "long": 8, "uint64": 8, "complex64": 8, "cfloat": 8, "complex128": 16, "cdouble": 16,
 }  # fmt: skip
 
-_REBUILT = frozenset(
-    [
-        "_rebuild_tensor",
-        "_rebuild_tensor_v2",
-        "_rebuild_tensor_v3",
-        "_rebuild_qtensor",
-        "_rebuild_parameter",
-        "_rebuild_sparse_tensor",
-        "_rebuild_sparse_csr_tensor",
-        "_rebuild_meta_tensor_no_storage",
-        "_rebuild_device_tensor_from_numpy",
-        "_rebuild_device_tensor_from_cpu_tensor",
-        "_rebuild_nested_tensor",
-    ]
+_REBUILT = words(
+    "_rebuild_tensor _rebuild_tensor_v2 _rebuild_tensor_v3 _rebuild_qtensor _rebuild_parameter _rebuild_sparse_tensor "
+    "_rebuild_sparse_csr_tensor _rebuild_meta_tensor_no_storage _rebuild_device_tensor_from_numpy "
+    "_rebuild_device_tensor_from_cpu_tensor _rebuild_nested_tensor"
 )
 
 
@@ -100,9 +91,9 @@ def _tensor(use: Use) -> str:
 
 
 def _metadata(rest: list[Value]) -> str:
-    return (
-        "" if all(is_plain(value) for value in rest) else "a tensor's metadata holds something other than plain values"
-    )
+    if all(is_plain(value) for value in rest):
+        return ""
+    return "a tensor's metadata holds something other than plain values"
 
 
 def _tensor_v3(use: Use) -> str:
@@ -123,9 +114,9 @@ def _quantized(use: Use) -> str:
 
 
 def _quantizer(value: Value) -> str:
-    if isinstance(value, Sequence) and value.items is not None:
-        if all(is_plain(item) or is_granted(item) or is_tensor(item) for item in value.items):
-            return ""
+    items = value.items if isinstance(value, Sequence) else None
+    if items is not None and all(is_plain(item) or is_granted(item) or is_tensor(item) for item in items):
+        return ""
     return "a quantized tensor's parameters are not plain values and tensors"
 
 
@@ -148,14 +139,10 @@ def _parts(value: Value) -> bool:
     if isinstance(value, Sequence):
         return value.items is not None and all(_parts(item) for item in value.items)
     if isinstance(value, Result):
-        return (
-            is_tensor(value) or called(value, ("torch", "Size"), ("torch", "device")) is not None or _layout_name(value)
+        named_parts = ("torch", "Size"), ("torch", "device"), ("torch.serialization", "_get_layout")
+        return is_tensor(value) or called(value, *named_parts) is not None
         )
     return is_plain(value) or is_granted(value)
-
-
-def _layout_name(value: Value) -> bool:
-    return called(value, ("torch.serialization", "_get_layout")) is not None
 
 
 def _sparse(use: Use) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from attrs import frozen
 
+from modelguard.picklevm.knowledge.reading import words
+
 _FILE = Path(__file__).parent / "hazards.txt"
 
 DANGERS: dict[str, str] = {
@@ -66,78 +68,15 @@ _BY_MODULE = {module: danger for danger, modules in _MODULES.items() for module 
 
 # Parts of a dotted or plain name that are modules or ways into Python's internals. A leading underscore is the habit
 # of the standard library for a private import (`random._os`).
-_WALK_MODULES = frozenset(
-    [
-        "os",
-        "sys",
-        "builtins",
-        "bltns",
-        "subprocess",
-        "shutil",
-        "importlib",
-        "pickle",
-        "_pickle",
-        "ctypes",
-        "runpy",
-        "marshal",
-        "socket",
-        "posix",
-        "nt",
-        "io",
-        "_io",
-        "posixpath",
-        "ntpath",
-        "genericpath",
-        "tempfile",
-        "inspect",
-        "operator",
-        "functools",
-        "pty",
-        "code",
-        "codecs",
-    ]
+_WALK_MODULES = words(
+    "os sys builtins bltns subprocess shutil importlib pickle _pickle ctypes runpy marshal socket posix nt io _io "
+    "posixpath ntpath genericpath tempfile inspect operator functools pty code codecs"
 )
-_WALKS = frozenset(
-    [
-        "__globals__",
-        "__builtins__",
-        "__subclasses__",
-        "__class__",
-        "__init__",
-        "__getattribute__",
-        "__dict__",
-        "__mro__",
-        "__code__",
-        "__bases__",
-        "__reduce__",
-        "__reduce_ex__",
-        "__loader__",
-        "__spec__",
-        "__base__",
-        "__closure__",
-        "__func__",
-        "__self__",
-        "__wrapped__",
-        "__module__",
-        "__import__",
-        "__call__",
-        "__new__",
-        "__setattr__",
-        "__delattr__",
-        "__getattr__",
-        "__get__",
-        "__defaults__",
-        "__kwdefaults__",
-        "__init_subclass__",
-        "__setstate__",
-        "gi_frame",
-        "cr_frame",
-        "ag_frame",
-        "tb_frame",
-        "f_globals",
-        "f_builtins",
-        "mro",
-    ]
+_WALKS = words(
+    "__globals__ __builtins__ __subclasses__ __class__ __init__ __getattribute__ __dict__ __mro__ __code__ __bases__ "
+    "__reduce__ __reduce_ex__ __loader__ __spec__ __base__ __closure__ __func__ __self__ __wrapped__ __module__ "
+    "__import__ __call__ __new__ __setattr__ __delattr__ __getattr__ __get__ __defaults__ __kwdefaults__ "
+    "__init_subclass__ __setstate__ gi_frame cr_frame ag_frame tb_frame f_globals f_builtins mro"
 )
 
 

@@ -56,5 +56,6 @@ def state_fault(module: str, name: str, state: Value, arguments: tuple[Value, ..
 
     `arguments` are those with which the instance was made, None when that is not known.
     """
-    faults = [_states.fault(grant, module, name, state, arguments) for grant in grants(module, name)]
+    filling = _states.Filling(f"{module}.{name}", state, arguments)
+    faults = [_states.fault(grant, filling) for grant in grants(module, name)]
     return next((fault for fault in faults if fault), "")

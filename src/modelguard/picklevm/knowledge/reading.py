@@ -21,6 +21,18 @@ class Use:
     opcode: str
 
 
+def words(text: str) -> frozenset[str]:
+    """Return the blank-separated words of a table's row."""
+    return frozenset(text.split())
+
+
+def length(value: Value) -> int:
+    """Return the length of a text or bytes, 0 for anything else."""
+    if isinstance(value, Constant) and isinstance(value.value, str | bytes):
+        return max(value.size, len(value.value))
+    return 0
+
+
 def is_text(value: Value) -> bool:
     return isinstance(value, Constant) and isinstance(value.value, str)
 
@@ -92,9 +104,8 @@ def is_empty_hooks(value: Value) -> bool:
     if is_none(value) or value == Table(()):
         return True
     arguments = called(value, ("collections", "OrderedDict"))
-    return arguments is not None and all(
-        argument in (Sequence("list", ()), Sequence("tuple", ())) for argument in arguments
-    )
+    empty = (Sequence("list", ()), Sequence("tuple", ()))
+    return arguments is not None and all(argument in empty for argument in arguments)
 
 
 def named(value: Value) -> str:

@@ -7,43 +7,36 @@ down for every class; the rules here are about what only one class does with its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+
+from attrs import frozen
 
 from modelguard.picklevm.knowledge.arguments_numpy import PLAIN_CODE, dtype_code
 from modelguard.picklevm.knowledge.grants_table import Grant
-from modelguard.picklevm.knowledge.reading import is_empty_hooks, is_none, named, text, whole
+from modelguard.picklevm.knowledge.reading import is_empty_hooks, is_none, named, text, whole, words
 from modelguard.picklevm.values import Global, Result, Sequence, Table, Value
 
-Arguments: TypeAlias = "tuple[Value, ...] | None"
+
+@frozen
+class Filling:
+    """One BUILD: the granted class, the state, and what the instance was made with (None when that is not known)."""
+
+    target: str
+    state: Value
+    arguments: tuple[Value, ...] | None
 
 
-def fault(grant: Grant, module: str, name: str, state: Value, arguments: Arguments) -> str:
+def fault(grant: Grant, filling: Filling) -> str:
     """Return what the state breaks of the rule of its grant, or ""."""
-    wrong = _shadowed_method(state)
+    wrong = _shadowed_method(filling.state)
     if wrong or not grant.state:
         return wrong
-    return RULES[grant.state](f"{module}.{name}", state, arguments)
+    return RULES[grant.state](filling)
 
 
 # Methods that callers of a model use: an attribute of that name, put there by the file, is called in their place.
-_METHODS = frozenset(
-    [
-        "forward",
-        "predict",
-        "predict_proba",
-        "transform",
-        "fit",
-        "fit_transform",
-        "score",
-        "decision_function",
-        "state_dict",
-        "load_state_dict",
-        "_call_impl",
-        "train",
-        "eval",
-        "to",
-        "inverse_transform",
-    ]
+_METHODS = words(
+    "forward predict predict_proba transform fit fit_transform score decision_function state_dict load_state_dict "
+    "_call_impl train eval to inverse_transform"
 )
 
 
@@ -65,45 +58,42 @@ def _shadowed_method(state: Value) -> str:
     return ""
 
 
-_HOOKS = ("_hooks", "_hooks_with_kwargs", "_hooks_always_called")
-
-
-def _module_state(target: str, state: Value, arguments: Arguments) -> str:
-    for key, value in entries(state) or ():
-        if key.endswith(_HOOKS) and not is_empty_hooks(value):
-            return f"{target} comes with {key}, functions that run when the model is used"
+def _without_hooks(filling: Filling) -> str:
+    for key, value in entries(filling.state) or ():
+        if key.endswith(("_hooks", "_hooks_with_kwargs", "_hooks_always_called")) and not is_empty_hooks(value):
+            return f"{filling.target} comes with {key}, functions that run when the model is used"
     return ""
 
 
-def _dtype_state(target: str, state: Value, arguments: Arguments) -> str:
+def _dtype(filling: Filling) -> str:
     """Check the flags of an element type: wrong ones make NumPy take bytes of the file for object pointers."""
+    state = filling.state
     if not isinstance(state, Sequence) or state.items is None or not 5 <= len(state.items) <= 9:
         return "an element type is given a state that NumPy does not write"
-    code = dtype_code(Result(Global("numpy", "dtype"), arguments)) if arguments is not None else None
     flags = whole(state.items[7]) if len(state.items) >= 8 else 0
+    code = None
+    if filling.arguments is not None:
+        code = dtype_code(Result(Global("numpy", "dtype"), filling.arguments))
     if flags is None:
         return "an element type is given flags that are not a number"
-    if code is None or PLAIN_CODE.match(code):
-        return "" if flags == 0 or code is None else f"an element type of plain numbers is given the flags {flags}"
+    if code is None:
+        return ""
+    if PLAIN_CODE.match(code):
+        return "" if flags == 0 else f"an element type of plain values is given the flags {flags}"
     if code.lstrip("<>|=").startswith("O"):
         return "" if flags == 63 else f"an element type of objects is given the flags {flags}, not 63"
     return ""
 
 
-def _array_state(target: str, state: Value, arguments: Arguments) -> str:
-    return ""
-
-
-def _attributes(target: str, state: Value, arguments: Arguments) -> str:
-    found = entries(state)
+def _attributes(filling: Filling) -> str:
+    found = entries(filling.state)
     if found is None or not all(key and not key.startswith("__") for key, _ in found):
-        return f"{target} is given a state that is not a dict of plain attribute names"
+        return f"{filling.target} is given a state that is not a dict of plain attribute names"
     return ""
 
 
-RULES: Mapping[str, Callable[[str, Value, Arguments], str]] = {
+RULES: Mapping[str, Callable[[Filling], str]] = {
     "attributes": _attributes,
-    "torch-module": _module_state,
-    "numpy-dtype": _dtype_state,
-    "numpy-array": _array_state,
+    "hookless": _without_hooks,
+    "numpy-dtype": _dtype,
 }
