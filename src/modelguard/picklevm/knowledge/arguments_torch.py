@@ -141,7 +141,6 @@ def _parts(value: Value) -> bool:
     if isinstance(value, Result):
         named_parts = ("torch", "Size"), ("torch", "device"), ("torch.serialization", "_get_layout")
         return is_tensor(value) or called(value, *named_parts) is not None
-        )
     return is_plain(value) or is_granted(value)
 
 
