@@ -54,7 +54,7 @@ class Named:
 class Called:
     """What a call returned. `odd` are the suspicious keys set on it, `state` what BUILD gave it."""
 
-    __slots__ = ("arguments", "odd", "offset", "opcode", "state", "target")
+    __slots__ = ("arguments", "filled", "odd", "offset", "opcode", "state", "target")
 
     def __init__(self, target: Raw, arguments: Raw, opcode: str, offset: int) -> None:
         self.target = target
@@ -63,6 +63,7 @@ class Called:
         self.offset = offset
         self.state: Raw = UNBUILT
         self.odd: list[bytes] | None = None
+        self.filled = False
 
 
 class Held:
@@ -187,7 +188,7 @@ def _compound(raw: Raw, kind: type, depth: int) -> Value:
     if kind is Called:
         arguments = raw.arguments if type(raw.arguments) is tuple else (Lost("computed arguments"),)
         state = None if raw.state is UNBUILT else describe(raw.state, depth)
-        return Result(describe(raw.target, depth), tuple(describe(item, depth) for item in arguments), state)
+        return Result(describe(raw.target, depth), tuple(describe(item, depth) for item in arguments), state, raw.filled)
     if kind is Held:
         return Persistent(describe(raw.id, depth))
     return Unknown(raw.reason if kind is Lost else kind.__name__)
