@@ -101,6 +101,6 @@ class Source:
     """One kind of place that models come from. `handles` is the type of reference that belongs to it."""
 
     name: str
-    handles: type[ModelRef]  # type: ignore[valid-type]  # a member of the union
+    handles: type[ModelRef]
     resolve: Callable[[ModelRef, Options], Resolved]
     fetch: Callable[[Resolved, Shelf, Options, Mapping[str, Digest]], Snapshot]
