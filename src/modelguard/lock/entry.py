@@ -76,7 +76,10 @@ class Decided:
 
 @frozen(kw_only=True)
 class Entry:
-    """One approved model. `id` is the key: `org/name`, `file:path` or an https address."""
+    """One approved model. `id` is the key: `org/name`, `file:path` or an https address.
+
+    `include` and `exclude` are the shell patterns by which its files were chosen, so that it is chosen again alike.
+    """
 
     id: str
     host: str = ""
@@ -87,6 +90,8 @@ class Entry:
     revision_date: str = ""
     resolved_at: str = ""
     remote_code: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     files: tuple[LockedFile, ...] = ()
     license: LicenseRecord = LicenseRecord()
     provenance: ProvenanceRecord = ProvenanceRecord()

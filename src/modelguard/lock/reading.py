@@ -61,6 +61,8 @@ def _read_entry(section: Section) -> Entry:
         revision_date=section.moment("revision-date", ""),
         resolved_at=section.moment("resolved-at", ""),
         remote_code=section.flag("remote-code", default=False),
+        include=section.texts("include"),
+        exclude=section.texts("exclude"),
         files=tuple(_read_files(section)),
         license=_read_license(section.section("license")),
         provenance=_read_provenance(section.section("provenance")),

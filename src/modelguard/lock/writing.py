@@ -79,6 +79,8 @@ def _entry_lines(entry: Entry) -> Iterator[str]:
         ("resolved-at", entry.resolved_at),
         ("tree-digest", entry.tree_digest),
         ("remote-code", entry.remote_code),
+        ("include", entry.include),
+        ("exclude", entry.exclude),
     ]
     yield "[[model]]"
     yield from _pairs(head, bare=dates)

@@ -115,7 +115,13 @@ class RateLimited(Unreachable):
 
 
 class Tampered(SourceError):
-    """The bytes received are not the ones that were promised."""
+    """The bytes received are not the ones that were promised: the file's path and both digests, as text."""
+
+    def __init__(self, message: str, *, remedy: str = "", path: str = "", expected: str = "", found: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.path = path
+        self.expected = expected
+        self.found = found
 
 
 class StoreError(ModelguardError):

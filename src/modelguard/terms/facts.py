@@ -241,6 +241,24 @@ class NotLocked(Fact):
     """The lock has no entry for this model, or there is no lock."""
 
     reason: str
+    remedy: str = ""
+
+
+@frozen(kw_only=True)
+class Substituted(Fact):
+    """A source delivered other bytes than the lock promises; they were thrown away. Digests as text."""
+
+    expected: str
+    found: str
+
+
+@frozen(kw_only=True)
+class IdentityChanged(Fact):
+    """The Hub's identity of the repository or of its owner is not the recorded one: the name was taken over."""
+
+    what: str
+    recorded: str
+    found: str
 
 
 @frozen(kw_only=True)
