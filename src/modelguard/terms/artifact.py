@@ -243,13 +243,15 @@ class Snapshot:
     """Bytes that can no longer change: the artifacts of one model at one revision.
 
     `revision` is a 40-hex commit for the Hub and empty for other sources. `trouble` names paths that a snapshot
-    must not hold (links, devices, twins) with the reason for each.
+    must not hold (links, devices, twins) with the reason for each; `left_out` names what is none of the model's
+    business (`.git`), with the reason: it is not in the snapshot and cannot be loaded from it.
     """
 
     ref: ModelRef
     revision: str = ""
     artifacts: tuple[Artifact, ...] = ()
     trouble: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def artifact(self, path: str) -> Artifact | None:
         return next((artifact for artifact in self.artifacts if artifact.path == path), None)
