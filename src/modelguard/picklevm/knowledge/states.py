@@ -1,0 +1,99 @@
+"""The rules for the state that BUILD puts into an instance of a granted class. `RULES` names each.
+
+Keys with leading and trailing double underscores and `__setstate__` are facts of their own, which the machine writes
+down for every class; the rules here are about what only one class does with its state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from attrs import frozen
+
+from modelguard.picklevm.knowledge.arguments_numpy import PLAIN_CODE, dtype_code
+from modelguard.picklevm.knowledge.grants_table import Grant
+from modelguard.picklevm.knowledge.reading import is_empty_hooks, is_none, named, text, whole, words
+from modelguard.picklevm.values import Global, Result, Sequence, Table, Value
+
+
+@frozen
+class Filling:
+    """One BUILD: the granted class, the state, and what the instance was made with (None when that is not known)."""
+
+    target: str
+    state: Value
+    arguments: tuple[Value, ...] | None
+
+
+def fault(grant: Grant, filling: Filling) -> str:
+    """Return what the state breaks of the rule of its grant, or ""."""
+    wrong = _shadowed_method(filling.state)
+    if wrong or not grant.state:
+        return wrong
+    return RULES[grant.state](filling)
+
+
+# Methods that callers of a model use: an attribute of that name, put there by the file, is called in their place.
+_METHODS = words(
+    "forward predict predict_proba transform fit fit_transform score decision_function state_dict load_state_dict "
+    "_call_impl train eval to inverse_transform"
+)
+
+
+def entries(state: Value) -> tuple[tuple[str, Value], ...] | None:
+    """Return the attributes that a state sets, from a dict or a pair of dicts; None when it is something else."""
+    if isinstance(state, Table) and state.entries is not None:
+        return tuple((text(key) or "", value) for key, value in state.entries)
+    if isinstance(state, Sequence) and state.items is not None and len(state.items) == 2:
+        parts = [entries(item) for item in state.items if not is_none(item)]
+        if all(part is not None for part in parts):
+            return tuple(entry for part in parts if part is not None for entry in part)
+    return None
+
+
+def _shadowed_method(state: Value) -> str:
+    for key, value in entries(state) or ():
+        if key in _METHODS and isinstance(value, Global | Result):
+            return f"the file puts {named(value)} in place of the method {key}"
+    return ""
+
+
+def _without_hooks(filling: Filling) -> str:
+    for key, value in entries(filling.state) or ():
+        if key.endswith(("_hooks", "_hooks_with_kwargs", "_hooks_always_called")) and not is_empty_hooks(value):
+            return f"{filling.target} comes with {key}, functions that run when the model is used"
+    return ""
+
+
+def _dtype(filling: Filling) -> str:
+    """Check the flags of an element type: wrong ones make NumPy take bytes of the file for object pointers."""
+    state = filling.state
+    if not isinstance(state, Sequence) or state.items is None or not 5 <= len(state.items) <= 9:
+        return "an element type is given a state that NumPy does not write"
+    flags = whole(state.items[7]) if len(state.items) >= 8 else 0
+    code = None
+    if filling.arguments is not None:
+        code = dtype_code(Result(Global("numpy", "dtype"), filling.arguments))
+    if flags is None:
+        return "an element type is given flags that are not a number"
+    if code is None:
+        return ""
+    if PLAIN_CODE.match(code):
+        return "" if flags == 0 else f"an element type of plain values is given the flags {flags}"
+    if code.lstrip("<>|=").startswith("O"):
+        return "" if flags == 63 else f"an element type of objects is given the flags {flags}, not 63"
+    return ""
+
+
+def _attributes(filling: Filling) -> str:
+    found = entries(filling.state)
+    if found is None or not all(key and not key.startswith("__") for key, _ in found):
+        return f"{filling.target} is given a state that is not a dict of plain attribute names"
+    return ""
+
+
+RULES: Mapping[str, Callable[[Filling], str]] = {
+    "attributes": _attributes,
+    "hookless": _without_hooks,
+    "numpy-dtype": _dtype,
+}
