@@ -29,7 +29,9 @@ def array(key: str, kind: int, items: list[bytes], *, count: int | None = None) 
 
 
 def tensor(name: str, shape: tuple[int, ...] = (8,), kind: int = 0, offset: int = 0) -> bytes:
-    return text(name) + pack("<I", len(shape)) + b"".join(pack("<Q", size) for size in shape) + pack("<IQ", kind, offset)
+    return (
+        text(name) + pack("<I", len(shape)) + b"".join(pack("<Q", size) for size in shape) + pack("<IQ", kind, offset)
+    )
 
 
 def gguf(

@@ -191,7 +191,14 @@ def test_ordinary_metadata_is_handed_to_nobody(text: str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x10", bytes(64), b'{"a": "plain json"}', b"\x80\x04\x95\x10\x00\x00\x00\x00{", pack("<Q", 9) + b"[1, 2, 3]"],
+    [
+        b"",
+        b"\x10",
+        bytes(64),
+        b'{"a": "plain json"}',
+        b"\x80\x04\x95\x10\x00\x00\x00\x00{",
+        pack("<Q", 9) + b"[1, 2, 3]",
+    ],
 )
 def test_other_bytes_are_not_accepted(data: bytes) -> None:
     assert not FORMAT.accepts(content_of(data))
@@ -212,7 +219,12 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     fuzz(FORMAT, pack("<Q", len(data) + 1) + b"{" + data + bytes(16))
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
 def test_any_json_header_is_read_or_refused(value: object) -> None:
     fuzz(FORMAT, file({"a": value, **GOOD}))
     fuzz(FORMAT, file(value))
