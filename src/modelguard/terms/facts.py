@@ -99,6 +99,17 @@ class Tensor(Fact):
     length: int
 
 
+@frozen(kw_only=True)
+class RawNumbers(Fact):
+    """Another file of the snapshot that this one names as plain numbers, such as external data of a graph.
+
+    No loader reads anything but numbers out of `path` on behalf of this file, so that nothing in it needs a format
+    of its own. It is still read by every format that accepts it.
+    """
+
+    path: str
+
+
 # --- what a pickle would do ------------------------------------------------------------------------------------
 
 
