@@ -1,92 +1,157 @@
-"""Reads JSON within bounds and remembers what two readers of it would understand differently.
+"""JSON read within limits: nesting is measured before parsing, keys that occur twice are reported.
 
-Python's parser keeps the last of two equal keys, others keep the first; some accept NaN, some do not. Such
-differences are not errors here: they are reported, and whoever reads the format decides what they mean.
+Two parsers may disagree about a key that occurs twice (the first or the last value wins), about `NaN`, and about a
+byte-order mark. What they could disagree about is kept beside the value, so that a reader of a format can report it.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from itertools import accumulate, islice
 from typing import Any
 
 from attrs import frozen
 
-from modelguard.terms.errors import BudgetSpent, ReadError
+from modelguard.terms.content import Content
+from modelguard.terms.errors import ReadError
+from modelguard.terms.facts import Malformed, Noted
 
-MAXIMUM_DEPTH = 200
-"""Nested arrays and objects. Python's own limit lies near 1,000, and configurations nest by tens."""
+LIMIT = 64 << 20
+"""Bytes of one JSON document. The largest `tokenizer.json` of well-known models is about 35 MB."""
 
-MAXIMUM_DIGITS = 400
-"""Digits of one number: more than any double needs, less than what makes conversion slow."""
+DEPTH = 200
+"""Brackets inside brackets. Configurations of real models stay below 30; the parser's own recursion ends near 1000."""
 
-# A whole string (or an unclosed one to the end), or one bracket. Possessive, so that it never backtracks.
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+_NAMED = 8
+"""How many keys are named in a fact before `…`."""
+
+_NOT_BRACKETS = bytes(set(range(256)) - set(b'"[]{}'))
+_QUOTED = re.compile(rb'"[^"]*"')
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord('"'): 0}
 
 
 @frozen(kw_only=True)
-class Parsed:
-    """A JSON value, the keys that some object has twice, and whether NaN or Infinity stands in it."""
+class Document:
+    """A parsed JSON text.
+
+    `twice` lists keys that occur more than once within one object, `constants` the non-JSON words `NaN`, `Infinity`
+    and `-Infinity` that were found, `marked` tells of a byte-order mark. The last of equal keys is in `value`, as
+    Python's parser has it; `lost` are the values that gave way to it.
+    """
 
     value: Any
-    duplicates: tuple[str, ...] = ()
-    unusual: tuple[str, ...] = ()
+    twice: tuple[str, ...] = ()
+    lost: tuple[Any, ...] = ()
+    constants: tuple[str, ...] = ()
+    marked: bool = False
+
+    def remarks(self, content: Content, format: str) -> Iterator[Malformed | Noted]:  # noqa: A002  # as in the facts
+        """Yield the facts about what two parsers could understand differently."""
+        if self.twice:
+            yield Malformed(
+                location=content.location,
+                format=format,
+                rule="json-duplicate-key",
+                detail=f"occurs more than once: {_listed(self.twice)}",
+            )
+        if self.marked:
+            yield Noted(
+                location=content.location,
+                format=format,
+                rule="json-byte-order-mark",
+                detail="begins with a byte-order mark, which RFC 8259 section 8.1 forbids",
+            )
+        if self.constants:
+            yield Noted(
+                location=content.location,
+                format=format,
+                rule="json-constant",
+                detail=f"holds {_listed(self.constants)}, which is not JSON (RFC 8259 section 6)",
+            )
 
 
-def parse_json(data: bytes, *, depth: int = MAXIMUM_DEPTH) -> Parsed:
-    """Read one JSON text in UTF-8.
+def parse_json(data: bytes, *, depth: int = DEPTH) -> Document:
+    """Parse UTF-8 JSON text.
 
-    Raises `ReadError` for bytes that are not JSON and `BudgetSpent` for more nesting than `depth` or longer numbers
-    than any that mean something.
+    Raises `ReadError` for anything that Python's parser does not read, for more than `depth` brackets inside
+    brackets, and for numbers of more digits than Python converts.
     """
-    _check_depth(data, depth)
-    duplicates: list[str] = []
-    unusual: list[str] = []
+    marked = data.startswith(b"\xef\xbb\xbf")
+    if marked:
+        data = data[3:]
+    deepest = nesting(data)
+    if deepest > depth:
+        raise ReadError(f"JSON is nested {deepest} brackets deep; {depth} are read")
+    twice: dict[str, None] = {}
+    constants: dict[str, None] = {}
+    lost: list[Any] = []
 
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        table = dict(found)
-        if len(table) < len(found):
-            seen: set[str] = set()
-            duplicates.extend(key for key, _ in found if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        return table
+    def together(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        whole = dict(pairs)
+        if len(whole) != len(pairs):
+            found: dict[str, Any] = {}
+            for key, value in pairs:
+                if key in found:
+                    twice[key] = None
+                    lost.append(found[key])
+                found[key] = value
+        return whole
 
-    def constant(name: str) -> str:
-        unusual.append(name)
-        return name
+    def constant(name: str) -> float:
+        constants[name] = None
+        return float(name)
 
     try:
-        text = data.decode("utf-8")
-        value = json.loads(
-            text, object_pairs_hook=pairs, parse_constant=constant, parse_int=_integer, parse_float=_real
-        )
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=together, parse_constant=constant)
     except UnicodeDecodeError as error:
-        raise ReadError(f"not UTF-8 at byte {error.start}") from None
-    except RecursionError:
-        raise BudgetSpent("JSON nested deeper than the interpreter can follow") from None
+        raise ReadError(f"JSON is not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
-        raise ReadError(f"not JSON: {error.msg} at character {error.pos}") from None
-    return Parsed(value=value, duplicates=tuple(duplicates), unusual=tuple(unusual))
+        raise ReadError(f"JSON cannot be parsed: {error.msg} at character {error.pos}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ReadError(f"JSON cannot be parsed: {type(error).__name__}: {error}") from error
+    return Document(value=value, twice=tuple(twice), lost=tuple(lost), constants=tuple(constants), marked=marked)
 
 
-def _check_depth(data: bytes, limit: int) -> None:
-    level = 0
-    for match in _TOKEN.finditer(data):
-        token = match[0]
-        if token in (b"[", b"{"):
-            level += 1
-            if level > limit:
-                raise BudgetSpent(f"JSON nested deeper than {limit} levels")
-        elif token in (b"]", b"}"):
-            level -= 1
+def read_json(content: Content, *, limit: int = LIMIT, depth: int = DEPTH) -> Document:
+    """Parse a whole content as JSON.
+
+    Raises `BudgetSpent` for more than `limit` bytes, else as `parse_json`.
+    """
+    return parse_json(content.all(limit), depth=depth)
 
 
-def _integer(text: str) -> int:
-    if len(text) > MAXIMUM_DIGITS:
-        raise BudgetSpent(f"a JSON number of {len(text)} digits")
-    return int(text)
+def nesting(data: bytes) -> int:
+    """Return how many brackets are open at most at the same time, strings left out.
+
+    Works on bytes that are no JSON at all; then the answer means little, but it takes linear time all the same.
+    """
+    # Escaped backslashes go first: what remains of a run of backslashes before a quote tells whether it is escaped.
+    outline = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_BRACKETS)
+    brackets = _QUOTED.sub(b"", outline)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
 
 
-def _real(text: str) -> float:
-    if len(text) > MAXIMUM_DIGITS:
-        raise BudgetSpent(f"a JSON number of {len(text)} characters")
-    return float(text)
+def objects(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every object within `value` with the path of keys that leads to it, outermost first, without recursion."""
+    waiting: list[tuple[str, Any]] = [("", value)]
+    while waiting:
+        path, here = waiting.pop()
+        if isinstance(here, dict):
+            yield path, here
+            inner = [(f"{path}.{key[:80]}" if path else key[:80], part) for key, part in here.items() if _holds(part)]
+        elif isinstance(here, list):
+            inner = [(f"{path}[{index}]", part) for index, part in enumerate(here) if _holds(part)]
+        else:
+            continue
+        waiting.extend(reversed(inner))
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(repr(name[:80]) for name in islice(names, _NAMED))
+    return f"{shown}, …" if len(names) > _NAMED else shown

@@ -61,9 +61,9 @@ def _read(content: Content, walk: Walk) -> Iterator[Fact]:
     parsed = parse_json(text)
     if not text.startswith(b"{") or text.rstrip(b" ")[-1:] != b"}":
         yield _malformed(at.at(8), "header-padding", "the header must begin with { and may only be padded with blanks")
-    for key in parsed.duplicates:
+    for key in parsed.twice:
         yield _malformed(at.at(8), "duplicate-key", f"{printable(key)!r} stands twice: readers keep the first or last")
-    for constant in parsed.unusual:
+    for constant in parsed.constants:
         yield _malformed(at.at(8), "number", f"{constant} is not JSON")
     table: dict[str, Any] = parsed.value if isinstance(parsed.value, dict) else {}
     yield from _metadata(table.pop("__metadata__", None), at, len(table), walk)
