@@ -23,7 +23,8 @@ FLOORS: list[set[str]] = [
     {"guard"},
     {"intercept"},
     {"monitor", "fleet", "pytest_plugin", "testing"},
-    {"cli", "__main__"},
+    {"cli"},
+    {"__main__"},
 ]  # fmt: skip
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

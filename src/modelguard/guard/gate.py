@@ -62,7 +62,7 @@ class Gate:
             unreachable_commits=unreachable_commits,
             progress=progress or Quiet(),
         )
-        return cls(policy=settings, lock_path=lock_path, store=Store(store), options=options)
+        return cls(policy=settings, lock_path=lock_path, store=Store(store) if store else Store(), options=options)
 
     @property
     def home(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from attrs import frozen
@@ -12,7 +13,7 @@ from attrs import frozen
 from modelguard.guard.examining import examine_snapshot
 from modelguard.guard.gate import Gate
 from modelguard.lock import Entry
-from modelguard.sources.hashing import hash_files
+from modelguard.sources.hashing import at_once, hash_file
 from modelguard.sources.local import in_place
 from modelguard.sources.source import Listed, Resolved, source_for
 from modelguard.terms.artifact import Artifact, HubRef, LocalRef, Location, ModelRef, Snapshot, printable
@@ -141,15 +142,15 @@ def _bring_local(entry: Entry, ref: LocalRef, gate: Gate) -> None:
 
 def laid_out(entry: Entry, root: Path, gate: Gate) -> Snapshot:
     """Hash the files of an entry where they are laid out and return them as a snapshot."""
-    paths = [file.path for file in entry.files]
-    hashed = hash_files([root / path for path in paths], progress=gate.options.progress)
+    artifacts: dict[str, Artifact] = {}
+
+    def read(path: str) -> None:
+        digest, size = hash_file(root / path, ours=True, progress=gate.options.progress)
+        artifacts[path] = Artifact(path=path, size=size, digest=digest, file=root / path)
+
+    at_once([partial(read, file.path) for file in entry.files])
     return Snapshot(
-        ref=entry.ref,
-        revision=entry.revision,
-        artifacts=tuple(
-            Artifact(path=path, size=size, digest=digest, file=root / path)
-            for path, (digest, size) in zip(paths, hashed, strict=True)
-        ),
+        ref=entry.ref, revision=entry.revision, artifacts=tuple(artifacts[path] for path in sorted(artifacts))
     )
 
 

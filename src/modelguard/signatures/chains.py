@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from modelguard.signatures.documents import decode, member, objects
 from modelguard.signatures.envelope import Bundle, Dsse
 from modelguard.signatures.keys import check_signature, spki_digest, supported
-from modelguard.signatures.vouched import Voucher, Vouched
+from modelguard.signatures.vouched import Vouched, Voucher
 from modelguard.terms.artifact import printable
 from modelguard.terms.errors import (
     SignatureMalformed,

@@ -75,7 +75,9 @@ def parse_bundle(raw: bytes) -> Bundle:
     document = read_json(raw, "bundle")
     media_type = member(document, "mediaType", str, "bundle")
     if media_type not in CURRENT | OLDER:
-        raise SignatureUnsupported(f"bundle: media type {printable(media_type)!r} is not a Sigstore bundle of 0.1 to 0.3")
+        raise SignatureUnsupported(
+            f"bundle: media type {printable(media_type)!r} is not a Sigstore bundle of 0.1 to 0.3"
+        )
     material = member(document, "verificationMaterial", dict, "bundle")
     return Bundle(
         raw=raw,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelguard.signatures.envelope import Bundle, Dsse
 from modelguard.signatures.signer import ExactIdentity
-from modelguard.signatures.vouched import Voucher, Vouched
+from modelguard.signatures.vouched import Vouched, Voucher
 from modelguard.terms.artifact import Digest, printable
 from modelguard.terms.errors import (
     SignatureError,
@@ -142,7 +142,7 @@ def _in_our_words(action: Callable[[], Result]) -> Result:
         raise SignatureUnsupported(
             f"the sigstore client cannot be used: {printable(str(error))}", remedy="pip install 'sigstore>=4.5.1,<5'"
         ) from error
-    except Exception as error:  # noqa: BLE001  # the set of its exceptions is open; each must end as refusal
+    except Exception as error:  # the set of its exceptions is open; each must end as refusal
         raise _told(error) from error
 
 

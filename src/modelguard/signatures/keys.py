@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from modelguard.signatures.envelope import Bundle, Dsse
-from modelguard.signatures.vouched import Voucher, Vouched
+from modelguard.signatures.vouched import Vouched, Voucher
 from modelguard.terms.artifact import Digest, printable
 from modelguard.terms.errors import SignatureMalformed, SignatureUnsupported, SignatureUntrusted
 from modelguard.terms.provenance import KeySigner
@@ -38,9 +38,7 @@ def verify_with_key(bundle: Bundle, signer: KeySigner, pem: bytes) -> Vouched:
     key = pinned_key(signer, pem)
     _check_details(bundle)
     check_signature(key, bundle.content.signature, bundle.content.signed_bytes)
-    return Vouched(
-        voucher=voucher(signer), payload_type=bundle.content.payload_type, payload=bundle.content.payload
-    )
+    return Vouched(voucher=voucher(signer), payload_type=bundle.content.payload_type, payload=bundle.content.payload)
 
 
 def verify_file_with_key(bundle: Bundle, signer: KeySigner, pem: bytes, digest: Digest) -> Voucher:

@@ -44,7 +44,9 @@ def check_together(names: Iterable[str]) -> None:
     for name in names:
         other = folded.setdefault(_fold(name), name)
         if other != name:
-            raise SignatureMalformed(f"manifest: {printable(name)!r} and {printable(other)!r} are one file on some disks")
+            raise SignatureMalformed(
+                f"manifest: {printable(name)!r} and {printable(other)!r} are one file on some disks"
+            )
     for name in folded.values():
         for parent in _parents(name):
             if _fold(parent) in folded:

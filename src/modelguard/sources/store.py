@@ -350,6 +350,9 @@ def _compare(name: str, found: Digest, expected: Digest | None) -> None:
         raise Tampered(
             f"{printable(name)}: expected {expected}, found {found}",
             remedy="do not use these bytes; find out who changed them before you lock the model again",
+            path=name,
+            expected=str(expected),
+            found=str(found),
         )
 
 
