@@ -73,10 +73,15 @@ def report(examinations: Sequence[Examination], gate: Gate, options: dict[str, A
     )
     writer = next(one for one in parts("modelguard.reports", Report) if one.name == options["format_"])
     emit(writer.write(examinations, setting), options["output"])
-    if not examinations:
+    if all(map(_is_empty, examinations)):
         click.echo("nothing was examined", err=True)
         return INCOMPLETE
     return 0 if all(one.allowed for one in examinations) else REFUSED
+
+
+def _is_empty(examination: Examination) -> bool:
+    """Tell whether there was nothing to look into: no bytes, and no other reason to refuse."""
+    return not examination.snapshot.artifacts and {one.check for one in examination.findings} <= {"not-examined"}
 
 
 def emit(document: str, output: Path | None) -> None:

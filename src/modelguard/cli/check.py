@@ -8,6 +8,7 @@ import click
 
 from modelguard.cli._options import INCOMPLETE, gate_options, open_gate, report, report_options
 from modelguard.cli._progress import bars
+from modelguard.cli.command import Subcommand
 
 
 @click.command(epilog="Example: modelguard check --format sarif --output modelguard.sarif")
@@ -37,3 +38,6 @@ def check(refs: tuple[str, ...], **options: Any) -> int:
         for excuse in unused_excuses(gate.policy, [(str(one.snapshot.ref.key), one.findings) for one in examinations]):
             click.echo(f"{excuse.line}: the excuse for {excuse.check} covers no finding of any model", err=True)
     return max(code, INCOMPLETE) if unreached else code
+
+
+COMMAND = Subcommand(check)

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 
 import click
 
+from modelguard.cli.command import Subcommand
+
 
 @click.command()
 @click.argument("check", required=False)
@@ -24,3 +26,6 @@ def explain(check: str | None) -> int:
         raise click.UsageError(f"there is no check {check!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
     click.echo(f"{check}  ({known[check].area})\n\n{known[check].page.strip()}")
     return 0
+
+
+COMMAND = Subcommand(explain)

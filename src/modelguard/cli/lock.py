@@ -8,6 +8,7 @@ import click
 
 from modelguard.cli._options import INCOMPLETE, REFUSED, gate_options, open_gate, report, report_options
 from modelguard.cli._progress import bars
+from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
     from modelguard.guard import Gate, Wish
@@ -171,3 +172,6 @@ def _remove(gate: Gate, refs: tuple[str, ...], *, write: bool) -> None:
         update(gate.lock_path, change, created_by=f"modelguard {__version__}")
     for key in keys:
         click.echo(f"{'removed' if write else 'would remove'}: {key}", err=True)
+
+
+COMMAND = Subcommand(lock)

@@ -14,6 +14,7 @@ import click
 
 from modelguard import __version__
 from modelguard._registry import parts
+from modelguard.cli.command import Subcommand
 from modelguard.terms.errors import (
     LoaderError,
     LockError,
@@ -46,8 +47,8 @@ def application() -> click.Group:
         params=[click.Option(["-v", "--verbose"], is_flag=True, help="Tell on stderr what is being done.")],
         callback=_prepare,
     )
-    for command in parts("modelguard.cli", click.Command):
-        group.add_command(command)
+    for part in parts("modelguard.cli", Subcommand):
+        group.add_command(part.command)
     return click.version_option(__version__, prog_name="modelguard")(group)
 
 

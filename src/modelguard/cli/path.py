@@ -8,6 +8,7 @@ import click
 
 from modelguard.cli._options import gate_options, open_gate
 from modelguard.cli._progress import bars
+from modelguard.cli.command import Subcommand
 
 
 @click.command(epilog='Example: vllm serve "$(modelguard path org/name)"')
@@ -24,3 +25,6 @@ def path(ref: str, **options: Any) -> int:
         standing = lasting(ref, open_gate(options, progress=progress))
     click.echo(str(standing.path))
     return 0
+
+
+COMMAND = Subcommand(path)

@@ -9,6 +9,7 @@ import click
 
 from modelguard.cli._options import gate_options, open_gate, report, report_options
 from modelguard.cli._progress import bars
+from modelguard.cli.command import Subcommand
 
 
 @click.command(epilog="Example: modelguard scan model.pt downloads/")
@@ -40,3 +41,6 @@ def _trace(path: Path) -> None:
     with open_content(path) as content:
         for line in trace(content):
             click.echo(line)
+
+
+COMMAND = Subcommand(scan)

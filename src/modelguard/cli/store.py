@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from modelguard.cli._options import REFUSED, gate_options, open_gate
+from modelguard.cli.command import Subcommand
 
 
 @click.group()
@@ -43,3 +44,6 @@ def gc(dry_run: bool, **options: Any) -> int:
     outcome = gate.store.gc(keep, dry_run=dry_run)
     click.echo(f"{'would remove' if dry_run else 'removed'} {len(outcome.removed)} objects, {outcome.freed} bytes")
     return 0
+
+
+COMMAND = Subcommand(store)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from modelguard.guard.examining import examine_snapshot
 from modelguard.guard.gate import Gate
@@ -133,8 +133,8 @@ def bring(entry: Entry, gate: Gate) -> None:
 def _bring_local(entry: Entry, ref: LocalRef, gate: Gate) -> None:
     snapshot = in_place(ref, gate.options)
     facts = [Digested(location=Location(one.path), size=one.size, digest=one.digest) for one in snapshot.artifacts]
-    examination = examine_snapshot(snapshot, gate, entry=entry, collectors=("pins",), facts=facts)
-    require_allowed(examination)
+    unread = evolve(snapshot, artifacts=())  # the bytes are compared here; what they hold is examined in the store
+    require_allowed(examine_snapshot(unread, gate, entry=entry, collectors=("pins",), facts=facts))
     for artifact in snapshot.artifacts:
         if artifact.file is not None and gate.store.path_of(artifact.digest) is None:
             gate.store.keep(artifact.file, expected=artifact.digest)
