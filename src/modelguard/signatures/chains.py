@@ -108,13 +108,14 @@ def _check_chain(leaf: Certificate, rest: list[Certificate], trusted: list[Certi
 
 def _check_usage(leaf: Certificate) -> None:
     from cryptography import x509  # costs 0.2 s, and most models are not signed
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     try:
         usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
         extended = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError) as error:
         raise SignatureUntrusted(f"bundle: the signing certificate: {printable(str(error))[:120]}") from None
-    if not usage.digital_signature or x509.ExtendedKeyUsageOID.CODE_SIGNING not in extended:
+    if not usage.digital_signature or ExtendedKeyUsageOID.CODE_SIGNING not in extended:
         raise SignatureUntrusted("bundle: the signing certificate is not one for signing code")
 
 

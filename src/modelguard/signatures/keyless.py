@@ -83,7 +83,7 @@ def _prepare(
 
 @lru_cache(maxsize=8)
 def _verifier(trusted_root: bytes) -> Verifier:
-    """Build a verifier from the bytes of a trusted root; the bytes are the key of the cache, so a changed file counts."""
+    """Build a verifier from the bytes of a trusted root. The bytes are the cache's key, so a changed file counts."""
 
     def build() -> Verifier:
         from sigstore.models import TrustedRoot  # 1.1 s; most models are not signed
@@ -155,7 +155,7 @@ def _told(error: Exception) -> SignatureError:
         case CertValidationError():
             return SignatureUntrusted(
                 f"bundle: the signing certificate does not lead to the trusted root: {text}",
-                remedy="check that the root is of the Sigstore instance that the signer uses, and that it is up to date",
+                remedy="check that the root is up to date and of the Sigstore instance that the signer uses",
             )
         case VerificationError():
             return SignatureUntrusted(f"bundle: {text}")

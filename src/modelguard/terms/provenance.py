@@ -226,7 +226,7 @@ class Unsigned(Fact):
 
 @frozen(kw_only=True)
 class Uncovered(Fact):
-    """A file that no accepted signature covers. `tolerated` tells whether the policy lets it stay, never to be loaded."""
+    """A file that no accepted signature covers. `tolerated`: the policy lets it stay, but it is not to be loaded."""
 
     tolerated: bool
 
