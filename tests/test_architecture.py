@@ -22,7 +22,8 @@ FLOORS: list[set[str]] = [
     {"collectors"},
     {"guard"},
     {"intercept"},
-    {"monitor", "fleet", "pytest_plugin", "testing"},
+    {"monitor", "fleet", "testing"},
+    {"pytest_plugin"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip

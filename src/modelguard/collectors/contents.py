@@ -14,6 +14,7 @@ from pathlib import Path
 
 from modelguard._registry import parts
 from modelguard.collectors._walk import Reading
+from modelguard.collectors.collector import Case, Collector
 from modelguard.formats.format import Format
 from modelguard.terms.artifact import Artifact, Location
 from modelguard.terms.content import Budget, Content
@@ -94,3 +95,11 @@ def _seek_and_read(descriptor: int, length: int, offset: int) -> bytes:
     """Do what `os.pread` does on systems that lack it; the walk is the only reader of the descriptor."""
     os.lseek(descriptor, offset, os.SEEK_SET)
     return os.read(descriptor, length)
+
+
+def gather(case: Case) -> Iterator[Fact]:
+    """Yield the facts about every file of the snapshot."""
+    yield from read_artifacts(case.snapshot.artifacts, case.budget)
+
+
+CONTENTS = Collector(name="contents", gather=gather)
