@@ -23,12 +23,12 @@ class Fault(ReadError):
 
 
 class PersistentRule(Protocol):
-    """Decides about persistent ids: returns why `id` is not accepted, or an empty string.
+    """Decides about persistent ids: returns why `identifier` is not accepted, or an empty string.
 
     A rule may keep what it has accepted; `picklevm.persistent.TorchStorages` does.
     """
 
-    def __call__(self, id: Value, offset: int) -> str: ...
+    def __call__(self, identifier: Value, offset: int) -> str: ...
 
 
 @frozen(kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from modelguard.picklevm.hooks import Fault
 from modelguard.picklevm.objects import FLOAT, KEPT, KEPT_BYTES, KEPT_TUPLE, Bag, Called, Raw, Table
+from modelguard.picklevm.state import FAR
 from modelguard.picklevm.steps import Steps
 from modelguard.picklevm.window import EndOfLine
 from modelguard.terms.errors import BudgetSpent
@@ -64,7 +65,7 @@ class Machine(Steps):
         Binary opcodes are here, in the order in which real files use them; the rest is in the table of slow ones.
         """
         window, recorder, memo, stack, marks = self.window, self.recorder, self.memo, self.stack, self.marks
-        data, base, slow = window.data, window.base, self._slow
+        data, base, slow = window.data, window.base, self._steps()
         pos = start - base
         limit = window.safe
         while True:

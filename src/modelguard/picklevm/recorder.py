@@ -20,30 +20,11 @@ FACTS = 20_000
 FORMAT = "pickle"
 
 # Attributes by which a name leaves the object that it starts from; a dotted name with one of them is a gadget.
-_WALKS = frozenset(
-    [
-        "__globals__",
-        "__builtins__",
-        "__subclasses__",
-        "__class__",
-        "__init__",
-        "__getattribute__",
-        "__dict__",
-        "__mro__",
-        "__base__",
-        "__bases__",
-        "__code__",
-        "__reduce__",
-        "__reduce_ex__",
-        "__loader__",
-        "__spec__",
-        "__closure__",
-        "__func__",
-        "__self__",
-        "__wrapped__",
-        "__import__",
-    ]
-)
+_WALKS = frozenset({
+    "__globals__", "__builtins__", "__subclasses__", "__class__", "__init__", "__getattribute__", "__dict__",
+    "__mro__", "__base__", "__bases__", "__code__", "__reduce__", "__reduce_ex__", "__loader__", "__spec__",
+    "__closure__", "__func__", "__self__", "__wrapped__", "__import__",
+})  # fmt: skip
 # Keys of a state that decide which code runs, as against other dunder keys.
 _HOOKS = frozenset(
     {b"__setstate__", b"__reduce__", b"__reduce_ex__", b"__class__", b"__getattr__", b"__getattribute__", b"__del__",
@@ -51,7 +32,7 @@ _HOOKS = frozenset(
 )  # fmt: skip
 # Dunder keys that libraries keep among the attributes of their instances, and that nothing looks up to run it.
 _ORDINARY = frozenset({b"__version__", b"__orig_class__"})
-# Calls whose result is a tensor: items set on one are how a read of a mapping becomes a write to memory (CVE-2026-24747).
+# Calls whose result is a tensor: items set on one write to memory (CVE-2026-24747).
 _TENSORS = ("torch._utils", "torch._tensor")
 COMPUTED = b"(computed)"
 

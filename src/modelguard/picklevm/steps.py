@@ -1,6 +1,6 @@
-"""The opcodes outside the machine's inner loop: text arguments, long constants, sets, marks, extensions, frames.
+"""The other opcodes outside the machine's inner loop: sets, marks, memo lines, globals, extensions, frames.
 
-Each step is given the offset of its argument and returns the offset of the next opcode.
+Each is given the offset of its argument and returns the offset of the next opcode.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from modelguard.picklevm import text
-from modelguard.picklevm.hooks import Carriers, Fault, Interruption, PersistentRule
+from modelguard.picklevm.constants import Constants
+from modelguard.picklevm.hooks import Fault
 from modelguard.picklevm.objects import (
-    FLOAT,
     KEPT,
     KEPT_BYTES,
     Bag,
@@ -25,57 +25,22 @@ from modelguard.picklevm.objects import (
     kind_of,
 )
 from modelguard.picklevm.opcodes import BY_NAME, HIGHEST_PROTOCOL
-from modelguard.picklevm.recorder import Recorder, odd_key, preview
-from modelguard.picklevm.window import EndOfLine, Window
-from modelguard.terms.content import Budget, Content
-
-FAR = 1 << 20
-"""A memo index so far beyond the entries there are is refused: the C unpickler allocates up to it."""
+from modelguard.picklevm.recorder import odd_key, preview
+from modelguard.picklevm.state import FAR
+from modelguard.picklevm.window import EndOfLine
 
 EMBEDDED = 4
 """Pickles in the stream of a pickle, one inside another, that are read."""
 
 
-class Steps:
-    """The state of the machine and its slow opcodes."""
-
-    def __init__(
-        self,
-        content: Content,
-        budget: Budget,
-        recorder: Recorder,
-        *,
-        interruption: Interruption | None = None,
-        persistent: PersistentRule | None = None,
-        carriers: Carriers | None = None,
-        depth: int = 0,
-    ) -> None:
-        self.content = content
-        self.budget = budget
-        self.recorder = recorder
-        self.interruption = interruption
-        self.persistent = persistent
-        self.carriers = carriers
-        self.depth = depth
-        self.window = Window(content)
-        self.memo: dict[int, Raw] = {}
-        self.old: dict[int, Raw] = {}
-        self.stack: list[Raw] = []
-        self.marks: list[list[Raw]] = []
-        self.start = 0
-        self.at = 0
-        self.frame_end = 0
-        self.fetched = False
-        self.memoized = False
-        self._popped: dict[int, Called] = {}
-        self._accounted = 0
-        self._slow = self._table()
+class Steps(Constants):
+    """Opcodes that move values about, look up, call and frame."""
 
     def run(self, start: int, *, memo: dict[int, Raw] | None = None) -> int:
         """Read one pickle from `start` and return the offset behind its STOP."""
         raise NotImplementedError
 
-    def _table(self) -> list[Callable[[int], int]]:
+    def _steps(self) -> list[Callable[[int], int]]:
         steps: list[Callable[[int], int]] = [self._unknown] * 256
         for name, step in {
             "INT": self._int, "LONG": self._int, "LONG1": self._long1, "LONG4": self._long4, "FLOAT": self._float,
@@ -94,144 +59,6 @@ class Steps:
     def _unknown(self, at: int) -> int:
         code = self.window.bytes_at(at - 1, 1)
         raise Fault("pickle-unknown-opcode", at - 1, f"no opcode is written as {code!r}")
-
-    # --- arguments ---------------------------------------------------------------------------------------------
-
-    def _number(self, at: int, length: int, *, signed: bool = False) -> tuple[int, int]:
-        if at + length > self.window.size:
-            raise Fault("pickle-truncated", self.at, "the content ends within an opcode")
-        return int.from_bytes(self.window.bytes_at(at, length), "little", signed=signed), at + length
-
-    def _line(self, at: int) -> tuple[bytes | None, int]:
-        return self.window.line_at(at)
-
-    def _long(self, kind: str, at: int, length: int) -> int:
-        """Push a constant of any length without holding it, and return the offset behind it."""
-        if length < 0 or length > self.window.size - at:
-            raise Fault("pickle-length", self.at, f"a {kind} of {length} bytes, {self.window.size - at} are left")
-        kept = self.window.bytes_at(at, length) if length <= KEPT_BYTES else None
-        self.stack.append(kept if kind == "str" and kept is not None else Blob(kind, length, kept))
-        self._accounted += length
-        self._carrier(kind, at, length)
-        return at + length
-
-    def _carrier(self, kind: str, at: int, length: int) -> None:
-        if self.carriers is not None:
-            self.carriers(kind, at, length)
-
-    # --- numbers and texts -------------------------------------------------------------------------------------
-
-    def _int(self, at: int) -> int:
-        line, end = self._line(at)
-        is_long = self.window.bytes_at(at - 1, 1) == b"L"
-        if not is_long and line in (b"00", b"01"):
-            self.stack.append(line == b"01")
-            return end
-        if line is not None and is_long and line.endswith(b"L"):
-            line = line[:-1]
-        elif is_long:
-            self.recorder.malformed("pickle-number", self.at, "the line of LONG has no L at its end")
-        value, usual = text.integer(line) if line is not None else (None, True)
-        if value is None and not usual:
-            raise Fault("pickle-number", self.at, f"a number written as {(line or b'')[:40]!r}")
-        if not usual:
-            self.recorder.malformed("pickle-number", self.at, f"a number written as {(line or b'')[:40]!r}")
-        self.stack.append(Blob("int", end - at) if value is None else value)
-        return end
-
-    def _float(self, at: int) -> int:
-        line, end = self._line(at)
-        if line is None or not any(chr(byte) in "0123456789naif" for byte in line):
-            raise Fault("pickle-number", self.at, f"a number written as {(line or b'')[:40]!r}")
-        if not text.is_usual_float(line):
-            self.recorder.malformed("pickle-number", self.at, f"a number written as {(line or b'')[:40]!r}")
-        self.stack.append(FLOAT)
-        return end
-
-    def _long1(self, at: int) -> int:
-        length, at = self._number(at, 1)
-        return self._long_integer(at, length)
-
-    def _long4(self, at: int) -> int:
-        length, at = self._number(at, 4, signed=True)
-        return self._long_integer(at, length)
-
-    def _long_integer(self, at: int, length: int) -> int:
-        if 0 <= length <= 8:  # 64 bits
-            value, end = self._number(at, length, signed=True)
-            self.stack.append(value)
-            return end
-        return self._long("int", at, length)
-
-    def _string(self, at: int) -> int:
-        line, end = self._line(at)
-        value = text.quoted(line) if line is not None else None
-        if value is None:
-            if line is None:
-                self.stack.append(Blob("str", end - at))
-                self._carrier("str", at, end - at)
-                return end
-            raise Fault("pickle-string", self.at, f"the line of STRING is not quoted or escaped well: {line[:40]!r}")
-        self.stack.append(self._python2(value))
-        self._carrier("str", at, end - at)
-        return end
-
-    def _python2(self, value: bytes) -> Raw:
-        """Return what stands for a Python 2 str: its text, or bytes when only some encodings can read it."""
-        if value.isascii():
-            return value if len(value) <= KEPT_BYTES else Blob("str", len(value))
-        self.recorder.noted(
-            "pickle-encoding",
-            self.at,
-            "a Python 2 str with bytes above 127: what it is depends on the reader's encoding",
-        )
-        return Blob("bytes", len(value), value if len(value) <= KEPT_BYTES else None)
-
-    def _short(self, op: int, value: bytes) -> Raw:
-        """Return what stands for the bytes of SHORT_BINBYTES or the Python 2 str of SHORT_BINSTRING."""
-        return Blob("bytes", len(value), value) if op == 0x43 else self._python2(value)  # its code
-
-    def _binstring(self, at: int) -> int:
-        length, at = self._number(at, 4, signed=True)
-        if 0 <= length <= KEPT_BYTES and length <= self.window.size - at:
-            self.stack.append(self._python2(self.window.bytes_at(at, length)))
-            self._carrier("bytes", at, length)
-            return at + length
-        return self._long("bytes", at, length)
-
-    def _unicode(self, at: int) -> int:
-        line, end = self._line(at)
-        value = text.raw_unicode(line) if line is not None else None
-        if line is not None and value is None:
-            raise Fault("pickle-unicode", self.at, f"a broken escape in the line of UNICODE: {line[:40]!r}")
-        self.stack.append(value if value is not None and len(value) <= KEPT_BYTES else Blob("str", end - at))
-        self._carrier("str", at, end - at)
-        return end
-
-    def _binunicode8(self, at: int) -> int:
-        length, at = self._number(at, 8)
-        return self._long("str", at, length)
-
-    def _binbytes(self, at: int) -> int:
-        length, at = self._number(at, 4)
-        return self._long("bytes", at, length)
-
-    def _binbytes8(self, at: int) -> int:
-        length, at = self._number(at, 8)
-        return self._long("bytes", at, length)
-
-    def _bytearray8(self, at: int) -> int:
-        length, at = self._number(at, 8)
-        return self._long("bytearray", at, length)
-
-    def _next_buffer(self, at: int) -> int:
-        self.recorder.unresolved("out-of-band-buffer", self.at, "the bytes of a buffer are not in this file")
-        self.stack.append(Blob("buffer", 0))
-        return at
-
-    def _readonly_buffer(self, at: int) -> int:
-        _ = self.stack[-1]
-        return at
 
     # --- containers and marks ----------------------------------------------------------------------------------
 
@@ -348,13 +175,6 @@ class Steps:
             self._far(index)
         self.memo[index] = self.stack[-1]
         return end
-
-    def _far(self, index: int) -> None:
-        self.recorder.malformed(
-            "pickle-memo-index",
-            self.at,
-            f"memo index {index} with {len(self.memo)} entries: a reader allocates up to it",
-        )
 
     # --- globals and calls -------------------------------------------------------------------------------------
 
