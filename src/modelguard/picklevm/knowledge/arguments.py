@@ -12,6 +12,7 @@ from modelguard.picklevm.knowledge.arguments_numpy import NUMPY_RULES
 from modelguard.picklevm.knowledge.arguments_torch import TORCH_RULES
 from modelguard.picklevm.knowledge.grants_table import Grant, grants
 from modelguard.picklevm.knowledge.reading import (
+    CONSTANT_DEPTH,
     Use,
     is_bytes,
     is_granted,
@@ -24,7 +25,7 @@ from modelguard.picklevm.knowledge.reading import (
     whole,
     words,
 )
-from modelguard.picklevm.values import Constant, Global, Sequence, Table, Value
+from modelguard.picklevm.values import Constant, Global, Persistent, Result, Sequence, Table, Value
 
 PATTERN_LENGTH = 2_000
 RANGE_LENGTH = 10_000_000
@@ -165,6 +166,29 @@ def _granted_first(use: Use) -> str:
     return ""
 
 
+def is_part(value: Value, depth: int = CONSTANT_DEPTH) -> bool:
+    """Tell whether a value is built of constants, granted names and results of granted calls."""
+    match value:
+        case Constant() | Persistent():
+            return True
+        case Global():
+            return is_granted(value)
+        case Result():
+            return is_granted(value.target)
+        case Sequence():
+            return value.items is None or (depth > 0 and all(is_part(item, depth - 1) for item in value.items))
+        case Table():
+            parts = None if value.entries is None else [part for entry in value.entries for part in entry]
+            return parts is None or (depth > 0 and all(is_part(part, depth - 1) for part in parts))
+        case _:
+            return False
+
+
+def _parts(use: Use) -> str:
+    wrong = next((argument for argument in use.arguments if not is_part(argument)), None)
+    return "" if wrong is None else f"{use.name} is made from {named(wrong)}, which no profile grants"
+
+
 def _pattern(use: Use) -> str:
     pattern = text(use.arguments[0]) if use.arguments else None
     if len(use.arguments) != 2 or pattern is None or whole(use.arguments[1]) is None:
@@ -189,8 +213,8 @@ RULES: Mapping[str, Rule] = {
     "latin1": _latin1,
     "reconstruct": _reconstruct,
     "newobj": _newobj,
-    "cython": _granted_first,
     "granted-first": _granted_first,
+    "parts": _parts,
     "pattern": _pattern,
     **NUMPY_RULES,
     **TORCH_RULES,

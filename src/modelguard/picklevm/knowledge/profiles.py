@@ -42,7 +42,7 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
     ("joblib", "Arrays as joblib stores them", True, "the array's bytes follow in the file and are read", "joblib"),
     ("scipy", "Sparse matrices and fitted curves of SciPy", True, "they only build data", "scipy"),
     ("pandas", "Frames, series and indexes of pandas", True, "they only build data", "pandas"),
-    ("sklearn", "Fitted estimators of scikit-learn", True, "objects of parameters and fitted arrays", "sklearn"),
+    ("sklearn", "Fitted estimators of scikit-learn", True, "objects of parameters and fitted arrays", "sklearn _loss"),
     ("xgboost", "Boosters of XGBoost", True, "a model as bytes, read by xgboost's own parser", "xgboost"),
     ("lightgbm", "Boosters of LightGBM", True, "a model as text, read by lightgbm's own parser", "lightgbm"),
     (
