@@ -28,10 +28,11 @@ class Global:
 
 @frozen
 class Result:
-    """What a call returned. `arguments` are those of the call; `state` tells whether BUILD changed it since."""
+    """What a call returned. `arguments` are those of the call; `state` is what BUILD last gave it, if it did."""
 
     target: Value
     arguments: tuple[Value, ...]
+    state: Value | None = None
 
 
 @frozen

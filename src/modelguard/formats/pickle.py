@@ -1,0 +1,27 @@
+"""Reads Python pickles, whatever the file is called: one after another, to the last byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from modelguard.formats.format import Format, Walk
+from modelguard.picklevm.probe import is_pickle
+from modelguard.picklevm.scanner import scan
+from modelguard.terms.content import Content
+from modelguard.terms.facts import Fact
+
+
+def read(content: Content, walk: Walk) -> Iterable[Fact]:
+    """Yield what the pickles of a content would do."""
+    return scan(content, walk.budget)
+
+
+FORMAT = Format(
+    name="pickle",
+    title="Python pickle",
+    reads="Protocols 0 to 5, with or without a header, several in one file, and pickles inside constants.",
+    looks_for="Every global that an unpickler would look up, each call and each state that can run code.",
+    accepts=is_pickle,
+    read=read,
+    endings=(".pkl", ".pickle", ".p", ".dill"),
+)

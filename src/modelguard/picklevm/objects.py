@@ -1,0 +1,193 @@
+"""The machine's own cheap values: what stands on its stack and in its memo while it reads.
+
+Speed decides their shape. A text is its UTF-8 `bytes`; an integer up to 64 bits, None, True and False are themselves; a
+tuple of up to `KEPT` items is a tuple, a list is a list whose items stop being kept after `KEPT`, a dict is a `Table`.
+Everything else is one of the classes below. `describe` turns them into the values that rules are shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from modelguard.picklevm.values import (
+    Constant,
+    Global,
+    Persistent,
+    Result,
+    Sequence,
+    Unknown,
+    Value,
+)
+from modelguard.picklevm.values import Table as TableValue
+
+KEPT = 32
+"""Items of a list or set, and pairs of a dict, that are kept for rules about arguments."""
+
+KEPT_TUPLE = 64
+"""Items of a tuple that are kept: no array has more dimensions."""
+
+KEPT_BYTES = 1024
+"""Bytes of a text or bytes constant that are kept."""
+
+DEPTH = 8
+"""Levels that `describe` goes down; what lies deeper is `Unknown`, which no rule accepts."""
+
+Raw: TypeAlias = Any
+
+
+class Named:
+    """A global after name mapping; one object per global and content."""
+
+    __slots__ = ("hazard", "module", "name", "profiles")
+
+    def __init__(self, module: str, name: str, hazard: str, profiles: tuple[str, ...]) -> None:
+        self.module = module
+        self.name = name
+        self.hazard = hazard
+        self.profiles = profiles
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+class Called:
+    """What a call returned. `odd` are the suspicious keys set on it, `state` what BUILD gave it."""
+
+    __slots__ = ("arguments", "odd", "offset", "opcode", "state", "target")
+
+    def __init__(self, target: Raw, arguments: Raw, opcode: str, offset: int) -> None:
+        self.target = target
+        self.arguments = arguments
+        self.opcode = opcode
+        self.offset = offset
+        self.state: Raw = UNBUILT
+        self.odd: list[bytes] | None = None
+
+
+class Held:
+    """The object of a persistent id."""
+
+    __slots__ = ("id",)
+
+    def __init__(self, id_: Raw) -> None:
+        self.id = id_
+
+
+class Blob:
+    """Bytes, or a text or integer too long to keep. `value` is None when it was not kept."""
+
+    __slots__ = ("kind", "size", "value")
+
+    def __init__(self, kind: str, size: int, value: bytes | None = None) -> None:
+        self.kind = kind
+        self.size = size
+        self.value = value
+
+
+class Bag:
+    """A set or frozenset, or a tuple with more items than are kept (`items` is None)."""
+
+    __slots__ = ("items", "kind")
+
+    def __init__(self, kind: str, items: list[Raw] | None) -> None:
+        self.kind = kind
+        self.items = items
+
+
+class Table:
+    """A dict: keys and values in turn (None when there are too many), and the suspicious keys among all of them."""
+
+    __slots__ = ("flat", "odd")
+
+    def __init__(self) -> None:
+        self.flat: list[Raw] | None = []
+        self.odd: list[bytes] | None = None
+
+
+class Lost:
+    """Something that the bytes alone do not tell: an unknown memo entry, an extension code."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+UNBUILT = Lost("no state")
+"""The state of an object that no BUILD has touched."""
+
+FLOAT = Blob("float", 8)
+"""Every float: no rule asks for the value of one."""
+
+
+def text_of(raw: bytes) -> str:
+    """Return the text of a str constant as the unpicklers decode it; bytes that are no text stay visible."""
+    try:
+        return raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "backslashreplace")
+
+
+def kind_of(raw: Raw) -> str:
+    """Return a word for a raw value, fit for the detail of a fact."""
+    if type(raw) is Named:
+        return raw.qualified
+    if type(raw) is Called:
+        return f"the result of {kind_of(raw.target)}" if type(raw.target) is Named else "the result of a call"
+    if type(raw) in (Blob, Bag):
+        return str(raw.kind)
+    names = {bytes: "str", Table: "dict", Held: "a persistent object", Lost: "an unknown object", type(None): "None"}
+    return names.get(type(raw), type(raw).__name__)
+
+
+def describe(raw: Raw, depth: int = DEPTH) -> Value:
+    """Return the `Value` of a raw value, as deep as `DEPTH` levels."""
+    kind = type(raw)
+    if kind is bytes:
+        return Constant(text_of(raw), len(raw))
+    if raw is None or kind in (bool, int):
+        return Constant(raw)
+    if kind is Blob:
+        return _blob(raw)
+    if kind is Named:
+        return Global(raw.module, raw.name)
+    if depth == 0:
+        return Unknown("nested too deeply")
+    return _compound(raw, kind, depth - 1)
+
+
+def _blob(raw: Blob) -> Value:
+    if raw.kind == "float":
+        return Constant(0.0, raw.size)
+    if raw.kind == "int":
+        return Constant(0, raw.size)
+    if raw.kind == "str":
+        return Constant("", raw.size)
+    if raw.kind in ("bytes", "bytearray"):
+        return Constant(raw.value or b"", raw.size)
+    return Unknown(raw.kind)
+
+
+def _compound(raw: Raw, kind: type, depth: int) -> Value:
+    if kind is tuple:
+        return Sequence("tuple", tuple(describe(item, depth) for item in raw))
+    if kind is list:
+        return Sequence("list", None if len(raw) > KEPT else tuple(describe(item, depth) for item in raw))
+    if kind is Bag:
+        return Sequence(raw.kind, None if raw.items is None else tuple(describe(item, depth) for item in raw.items))
+    if kind is Table:
+        flat = raw.flat
+        if flat is None:
+            return TableValue(None)
+        keys, values = flat[::2], flat[1::2]
+        return TableValue(
+            tuple((describe(key, depth), describe(value, depth)) for key, value in zip(keys, values, strict=True))
+        )
+    if kind is Called:
+        arguments = raw.arguments if type(raw.arguments) is tuple else (Lost("computed arguments"),)
+        state = None if raw.state is UNBUILT else describe(raw.state, depth)
+        return Result(describe(raw.target, depth), tuple(describe(item, depth) for item in arguments), state)
+    if kind is Held:
+        return Persistent(describe(raw.id, depth))
+    return Unknown(raw.reason if kind is Lost else kind.__name__)

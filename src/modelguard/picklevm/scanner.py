@@ -1,0 +1,131 @@
+"""Reads every pickle of a content, from its first byte to its last, and yields what they would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from modelguard.picklevm.carriers import Found, search
+from modelguard.picklevm.hooks import Fault, Interrupted, Interruption, PersistentRule
+from modelguard.picklevm.machine import Machine
+from modelguard.picklevm.objects import Raw
+from modelguard.picklevm.recorder import Recorder
+from modelguard.terms.content import Budget, Content
+from modelguard.terms.errors import ReadError
+from modelguard.terms.facts import Fact, Import, Unresolved
+
+__all__ = ["Fault", "Interrupted", "Interruption", "One", "PersistentRule", "scan", "scan_one"]
+
+REST = 1 << 22
+"""Bytes after a fault or after the last STOP in which the starts of pickles are looked for, at a time."""
+
+
+@frozen(kw_only=True)
+class One:
+    """One pickle: the facts about it, the offset behind its STOP, and the `Fault` that stopped it before, if any."""
+
+    facts: tuple[Fact, ...]
+    end: int
+    fault: Fault | None = None
+
+
+def scan(
+    content: Content,
+    budget: Budget,
+    *,
+    interruption: Interruption | None = None,
+    persistent: PersistentRule | None = None,
+    start: int = 0,
+) -> Iterator[Fact]:
+    """Yield the facts about all pickles of a content from `start` to its end.
+
+    Concatenated pickles, bytes behind the last STOP, bytes behind a fault, and pickles in constants are all read.
+    `interruption` lets a loader's raw bytes between opcodes be skipped, `persistent` decides about persistent ids.
+
+    Raises `ReadError` when the content shrinks or a limit is reached; what was seen before has been yielded.
+    """
+    recorder = Recorder(content.location)
+    found = Found(content, budget, 0)
+    machine = Machine(content, budget, recorder, interruption=interruption, persistent=persistent, carriers=found)
+    at, streams, broken = start, 0, -1
+    if start >= content.size:
+        recorder.malformed("pickle-empty", start, "there is no pickle in an empty content")
+    try:
+        while at < content.size:
+            before = machine.memo
+            try:
+                end = machine.run(at)
+            except Fault as fault:
+                recorder.malformed(fault.rule, fault.offset, fault.detail)
+                if streams:
+                    recorder.malformed("pickle-bytes-after-stop", at, f"{content.size - at} bytes follow the last STOP")
+                broken = at + 1 if streams else max(machine.at, at) + 1
+            if streams and before and machine.fetched and machine.memoized:
+                _carried_over(machine, before, at)
+            yield from recorder.take()
+            if broken >= 0:
+                break
+            at, streams = end, streams + 1
+    except ReadError:
+        yield from recorder.take()
+        raise
+    yield from recorder.take()
+    yield from found.facts()
+    if broken >= 0:
+        yield from _rest(content, budget, broken)
+
+
+def scan_one(
+    content: Content,
+    budget: Budget,
+    *,
+    start: int = 0,
+    interruption: Interruption | None = None,
+    persistent: PersistentRule | None = None,
+) -> One:
+    """Return the facts about the one pickle at `start`, and where it ends.
+
+    A pickle that breaks off has a `fault`; the fact about it is among the facts and `end` is where it broke off.
+    Raises `ReadError` only when the content shrinks or a limit is reached.
+    """
+    recorder = Recorder(content.location)
+    found = Found(content, budget, 0)
+    machine = Machine(content, budget, recorder, interruption=interruption, persistent=persistent, carriers=found)
+    stopped: Fault | None = None
+    try:
+        end = machine.run(start)
+    except Fault as fault:
+        recorder.malformed(fault.rule, fault.offset, fault.detail)
+        stopped, end = fault, fault.offset
+    return One(facts=(*recorder.take(), *found.facts()), end=end, fault=stopped)
+
+
+def _carried_over(machine: Machine, before: dict[int, Raw], at: int) -> None:
+    """Read a pickle again as an unpickler does that is used for several and so keeps its memo.
+
+    Its MEMOIZE counts on from the entries of the pickle before, so its GETs can name other objects than those of a
+    fresh unpickler. Only globals are told: that the objects do not fit is what most readers would find too.
+    """
+    fresh = machine.memo
+    outer, machine.recorder = machine.recorder, Recorder(machine.content.location)
+    carriers, machine.carriers = machine.carriers, None
+    try:
+        machine.run(at, memo=dict(before))
+    except Fault:
+        pass
+    finally:
+        inner, machine.recorder = machine.recorder, outer
+        machine.carriers, machine.memo = carriers, {**before, **fresh}
+    for fact in inner.take():
+        if isinstance(fact, Import):
+            outer.add(("import", fact.module, fact.name), fact)
+        elif isinstance(fact, Unresolved) and fact.what == "computed-global":
+            outer.add(("unresolved", fact.what, fact.detail), fact)
+
+
+def _rest(content: Content, budget: Budget, start: int) -> Iterator[Fact]:
+    """Look for pickles in bytes that no unpickler would reach from the start."""
+    for at in range(start, content.size, REST):
+        part = content.part(at, content.size - at)
+        yield from search(part, part.head(REST), budget, 0, f"pickle@{at}")

@@ -1,0 +1,498 @@
+"""The opcodes outside the machine's inner loop: text arguments, long constants, sets, marks, extensions, frames.
+
+Each step is given the offset of its argument and returns the offset of the next opcode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from modelguard.picklevm import text
+from modelguard.picklevm.hooks import Carriers, Fault, Interruption, PersistentRule
+from modelguard.picklevm.objects import (
+    FLOAT,
+    KEPT,
+    KEPT_BYTES,
+    Bag,
+    Blob,
+    Called,
+    Held,
+    Lost,
+    Named,
+    Raw,
+    Table,
+    describe,
+    kind_of,
+)
+from modelguard.picklevm.opcodes import BY_NAME, HIGHEST_PROTOCOL
+from modelguard.picklevm.recorder import Recorder, odd_key, preview
+from modelguard.picklevm.window import EndOfLine, Window
+from modelguard.terms.content import Budget, Content
+
+FAR = 1 << 20
+"""A memo index so far beyond the entries there are is refused: the C unpickler allocates up to it."""
+
+EMBEDDED = 4
+"""Pickles in the stream of a pickle, one inside another, that are read."""
+
+
+class Steps:
+    """The state of the machine and its slow opcodes."""
+
+    def __init__(
+        self,
+        content: Content,
+        budget: Budget,
+        recorder: Recorder,
+        *,
+        interruption: Interruption | None = None,
+        persistent: PersistentRule | None = None,
+        carriers: Carriers | None = None,
+        depth: int = 0,
+    ) -> None:
+        self.content = content
+        self.budget = budget
+        self.recorder = recorder
+        self.interruption = interruption
+        self.persistent = persistent
+        self.carriers = carriers
+        self.depth = depth
+        self.window = Window(content)
+        self.memo: dict[int, Raw] = {}
+        self.old: dict[int, Raw] = {}
+        self.stack: list[Raw] = []
+        self.marks: list[list[Raw]] = []
+        self.start = 0
+        self.at = 0
+        self.frame_end = 0
+        self.fetched = False
+        self.memoized = False
+        self._popped: dict[int, Called] = {}
+        self._accounted = 0
+        self._slow = self._table()
+
+    def run(self, start: int, *, memo: dict[int, Raw] | None = None) -> int:
+        """Read one pickle from `start` and return the offset behind its STOP."""
+        raise NotImplementedError
+
+    def _table(self) -> list[Callable[[int], int]]:
+        steps: list[Callable[[int], int]] = [self._unknown] * 256
+        for name, step in {
+            "INT": self._int, "LONG": self._int, "LONG1": self._long1, "LONG4": self._long4, "FLOAT": self._float,
+            "STRING": self._string, "BINSTRING": self._binstring, "UNICODE": self._unicode,
+            "BINUNICODE8": self._binunicode8, "BINBYTES": self._binbytes, "BINBYTES8": self._binbytes8,
+            "BYTEARRAY8": self._bytearray8, "NEXT_BUFFER": self._next_buffer, "READONLY_BUFFER": self._readonly_buffer,
+            "LIST": self._list, "DICT": self._dict, "EMPTY_SET": self._empty_set, "ADDITEMS": self._additems,
+            "FROZENSET": self._frozenset, "POP": self._pop, "POP_MARK": self._pop_mark, "DUP": self._dup,
+            "GET": self._get, "PUT": self._put, "EXT1": self._ext1, "EXT2": self._ext2, "EXT4": self._ext4,
+            "GLOBAL": self._global, "INST": self._inst, "OBJ": self._obj, "NEWOBJ_EX": self._newobj_ex,
+            "PROTO": self._proto, "FRAME": self._frame, "PERSID": self._persid,
+        }.items():  # fmt: skip
+            steps[BY_NAME[name].code] = step
+        return steps
+
+    def _unknown(self, at: int) -> int:
+        code = self.window.bytes_at(at - 1, 1)
+        raise Fault("pickle-unknown-opcode", at - 1, f"no opcode is written as {code!r}")
+
+    # --- arguments ---------------------------------------------------------------------------------------------
+
+    def _number(self, at: int, length: int, *, signed: bool = False) -> tuple[int, int]:
+        if at + length > self.window.size:
+            raise Fault("pickle-truncated", self.at, "the content ends within an opcode")
+        return int.from_bytes(self.window.bytes_at(at, length), "little", signed=signed), at + length
+
+    def _line(self, at: int) -> tuple[bytes | None, int]:
+        return self.window.line_at(at)
+
+    def _long(self, kind: str, at: int, length: int) -> int:
+        """Push a constant of any length without holding it, and return the offset behind it."""
+        if length < 0 or length > self.window.size - at:
+            raise Fault("pickle-length", self.at, f"a {kind} of {length} bytes, {self.window.size - at} are left")
+        kept = self.window.bytes_at(at, length) if length <= KEPT_BYTES else None
+        self.stack.append(kept if kind == "str" and kept is not None else Blob(kind, length, kept))
+        self._accounted += length
+        self._carrier(kind, at, length)
+        return at + length
+
+    def _carrier(self, kind: str, at: int, length: int) -> None:
+        if self.carriers is not None:
+            self.carriers(kind, at, length)
+
+    # --- numbers and texts -------------------------------------------------------------------------------------
+
+    def _int(self, at: int) -> int:
+        line, end = self._line(at)
+        is_long = self.window.bytes_at(at - 1, 1) == b"L"
+        if not is_long and line in (b"00", b"01"):
+            self.stack.append(line == b"01")
+            return end
+        if line is not None and is_long and line.endswith(b"L"):
+            line = line[:-1]
+        elif is_long:
+            self.recorder.malformed("pickle-number", self.at, "the line of LONG has no L at its end")
+        value, usual = text.integer(line) if line is not None else (None, True)
+        if value is None and not usual:
+            raise Fault("pickle-number", self.at, f"a number written as {(line or b'')[:40]!r}")
+        if not usual:
+            self.recorder.malformed("pickle-number", self.at, f"a number written as {(line or b'')[:40]!r}")
+        self.stack.append(Blob("int", end - at) if value is None else value)
+        return end
+
+    def _float(self, at: int) -> int:
+        line, end = self._line(at)
+        if line is None or not any(chr(byte) in "0123456789naif" for byte in line):
+            raise Fault("pickle-number", self.at, f"a number written as {(line or b'')[:40]!r}")
+        if not text.is_usual_float(line):
+            self.recorder.malformed("pickle-number", self.at, f"a number written as {(line or b'')[:40]!r}")
+        self.stack.append(FLOAT)
+        return end
+
+    def _long1(self, at: int) -> int:
+        length, at = self._number(at, 1)
+        return self._long_integer(at, length)
+
+    def _long4(self, at: int) -> int:
+        length, at = self._number(at, 4, signed=True)
+        return self._long_integer(at, length)
+
+    def _long_integer(self, at: int, length: int) -> int:
+        if 0 <= length <= 8:  # 64 bits
+            value, end = self._number(at, length, signed=True)
+            self.stack.append(value)
+            return end
+        return self._long("int", at, length)
+
+    def _string(self, at: int) -> int:
+        line, end = self._line(at)
+        value = text.quoted(line) if line is not None else None
+        if value is None:
+            if line is None:
+                self.stack.append(Blob("str", end - at))
+                self._carrier("str", at, end - at)
+                return end
+            raise Fault("pickle-string", self.at, f"the line of STRING is not quoted or escaped well: {line[:40]!r}")
+        self.stack.append(self._python2(value))
+        self._carrier("str", at, end - at)
+        return end
+
+    def _python2(self, value: bytes) -> Raw:
+        """Return what stands for a Python 2 str: its text, or bytes when only some encodings can read it."""
+        if value.isascii():
+            return value if len(value) <= KEPT_BYTES else Blob("str", len(value))
+        self.recorder.noted(
+            "pickle-encoding",
+            self.at,
+            "a Python 2 str with bytes above 127: what it is depends on the reader's encoding",
+        )
+        return Blob("bytes", len(value), value if len(value) <= KEPT_BYTES else None)
+
+    def _short(self, op: int, value: bytes) -> Raw:
+        """Return what stands for the bytes of SHORT_BINBYTES or the Python 2 str of SHORT_BINSTRING."""
+        return Blob("bytes", len(value), value) if op == 0x43 else self._python2(value)  # its code
+
+    def _binstring(self, at: int) -> int:
+        length, at = self._number(at, 4, signed=True)
+        if 0 <= length <= KEPT_BYTES and length <= self.window.size - at:
+            self.stack.append(self._python2(self.window.bytes_at(at, length)))
+            self._carrier("bytes", at, length)
+            return at + length
+        return self._long("bytes", at, length)
+
+    def _unicode(self, at: int) -> int:
+        line, end = self._line(at)
+        value = text.raw_unicode(line) if line is not None else None
+        if line is not None and value is None:
+            raise Fault("pickle-unicode", self.at, f"a broken escape in the line of UNICODE: {line[:40]!r}")
+        self.stack.append(value if value is not None and len(value) <= KEPT_BYTES else Blob("str", end - at))
+        self._carrier("str", at, end - at)
+        return end
+
+    def _binunicode8(self, at: int) -> int:
+        length, at = self._number(at, 8)
+        return self._long("str", at, length)
+
+    def _binbytes(self, at: int) -> int:
+        length, at = self._number(at, 4)
+        return self._long("bytes", at, length)
+
+    def _binbytes8(self, at: int) -> int:
+        length, at = self._number(at, 8)
+        return self._long("bytes", at, length)
+
+    def _bytearray8(self, at: int) -> int:
+        length, at = self._number(at, 8)
+        return self._long("bytearray", at, length)
+
+    def _next_buffer(self, at: int) -> int:
+        self.recorder.unresolved("out-of-band-buffer", self.at, "the bytes of a buffer are not in this file")
+        self.stack.append(Blob("buffer", 0))
+        return at
+
+    def _readonly_buffer(self, at: int) -> int:
+        _ = self.stack[-1]
+        return at
+
+    # --- containers and marks ----------------------------------------------------------------------------------
+
+    def _list(self, at: int) -> int:
+        items = self.stack
+        self.stack = self.marks.pop()
+        self.stack.append(items[: KEPT + 1])
+        return at
+
+    def _dict(self, at: int) -> int:
+        items = self.stack
+        self.stack = self.marks.pop()
+        table = Table()
+        self._set_items(table, items, "DICT")
+        self.stack.append(table)
+        return at
+
+    def _set_items(self, target: Raw, items: list[Raw], opcode: str) -> None:
+        kind = type(target)
+        if len(items) % 2:
+            self.recorder.malformed("pickle-odd-items", self.at, f"{opcode} with a key that has no value")
+        if kind is Table or kind is Called:
+            for key in items[::2]:
+                found = odd_key(key)
+                if found is not None:
+                    target.odd = [found] if target.odd is None else [*target.odd[:31], found]
+        if kind is not Table:
+            if type(target) is list:
+                target[:] = [None] * (KEPT + 1)
+            self.recorder.items_on(target, self.at, opcode)
+        elif target.flat is not None:
+            target.flat = target.flat + items if len(target.flat) + len(items) <= 2 * KEPT else None
+
+    def _empty_set(self, at: int) -> int:
+        self.stack.append(Bag("set", []))
+        return at
+
+    def _additems(self, at: int) -> int:
+        items = self.stack
+        self.stack = self.marks.pop()
+        target = self.stack[-1]
+        if type(target) is not Bag or target.kind != "set":
+            if items:
+                self.recorder.items_on(target, self.at, "ADDITEMS")
+        elif target.items is not None:
+            target.items = target.items + items if len(target.items) + len(items) <= KEPT else None
+        return at
+
+    def _frozenset(self, at: int) -> int:
+        items = self.stack
+        self.stack = self.marks.pop()
+        self.stack.append(Bag("frozenset", items if len(items) <= KEPT else None))
+        return at
+
+    def _pop(self, at: int) -> int:
+        if self.stack:
+            self._drop(self.stack.pop())
+        else:
+            self.stack = self.marks.pop()
+        return at
+
+    def _pop_mark(self, at: int) -> int:
+        items = self.stack
+        self.stack = self.marks.pop()
+        for item in items:
+            self._drop(item)
+        return at
+
+    def _drop(self, value: Raw) -> None:
+        if type(value) is Called:
+            self._popped[id(value)] = value
+
+    def _kept(self, value: Raw) -> None:
+        """Take back that a call's result was dropped: it came out of the memo again, alone or in a tuple."""
+        self._popped.pop(id(value), None)
+        if type(value) is tuple:
+            for item in value:
+                self._popped.pop(id(item), None)
+
+    def _dup(self, at: int) -> int:
+        self.stack.append(self.stack[-1])
+        return at
+
+    # --- memo --------------------------------------------------------------------------------------------------
+
+    def _index(self, at: int) -> tuple[int, int]:
+        line, end = self._line(at)
+        value, usual = text.index(line or b"")
+        if value is None:
+            raise Fault("pickle-number", self.at, f"a memo index written as {(line or b'')[:40]!r}")
+        if not usual:
+            self.recorder.malformed("pickle-number", self.at, f"a memo index written as {(line or b'')[:40]!r}")
+        return value, end
+
+    def _get(self, at: int) -> int:
+        index, end = self._index(at)
+        self.stack.append(self.memo[index] if index in self.memo else self._unset(index))
+        self.fetched = True
+        if self._popped:
+            self._kept(self.stack[-1])
+        return end
+
+    def _unset(self, index: int) -> Raw:
+        """Return what stands for a memo entry that this pickle has not set; the pickle before may have."""
+        if index in self.old:
+            self.recorder.unresolved("unknown-memo", self.at, "a memo entry of the pickle before is asked for")
+            return self.old[index]
+        self.recorder.unresolved("unknown-memo", self.at, "a memo entry is asked for that is not set")
+        return Lost("an unknown memo entry")
+
+    def _put(self, at: int) -> int:
+        index, end = self._index(at)
+        if index > len(self.memo) + FAR:
+            self._far(index)
+        self.memo[index] = self.stack[-1]
+        return end
+
+    def _far(self, index: int) -> None:
+        self.recorder.malformed(
+            "pickle-memo-index",
+            self.at,
+            f"memo index {index} with {len(self.memo)} entries: a reader allocates up to it",
+        )
+
+    # --- globals and calls -------------------------------------------------------------------------------------
+
+    def _global(self, at: int) -> int:
+        module, name, end = self._names(at)
+        self.stack.append(self._look_up(module, name))
+        return end
+
+    def _names(self, at: int) -> tuple[bytes | None, bytes | None, int]:
+        module, middle = self._line(at)
+        try:
+            name, end = self._line(middle)
+        except EndOfLine as short:
+            # The Python unpickler takes the line without its last byte and looks it up before it stops.
+            self._look_up(module, short.rest[:-1])
+            raise
+        return module, name, end
+
+    def _look_up(self, module: bytes | None, name: bytes | None) -> Raw:
+        if module is None or name is None or max(len(module), len(name)) > KEPT_BYTES:
+            return self._computed_global(Blob("str", len(module or b"")), Blob("str", len(name or b"")))
+        try:
+            module.decode("utf-8"), name.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Fault("pickle-global", self.at, "the name of a global is not UTF-8") from None
+        return self.recorder.look_up(module, name, self.at)
+
+    def _computed_global(self, module: Raw, name: Raw) -> Raw:
+        self.recorder.unresolved(
+            "computed-global", self.at, f"a global whose module is {kind_of(module)} and whose name is {kind_of(name)}"
+        )
+        return Lost("a computed global")
+
+    def _inst(self, at: int) -> int:
+        module, name, end = self._names(at)
+        arguments = self.stack
+        self.stack = self.marks.pop()
+        target = self._look_up(module, name)
+        self.stack.append(self.recorder.call("INST", target, tuple(arguments), self.at))
+        return end
+
+    def _obj(self, at: int) -> int:
+        arguments = self.stack
+        self.stack = self.marks.pop()
+        target = arguments[0]
+        self.stack.append(self.recorder.call("OBJ", target, tuple(arguments[1:]), self.at))
+        return at
+
+    def _newobj_ex(self, at: int) -> int:
+        keywords = self.stack.pop()
+        arguments = self.stack.pop()
+        self.stack[-1] = self.recorder.call("NEWOBJ_EX", self.stack[-1], arguments, self.at, keywords)
+        return at
+
+    def _extension(self, code: int) -> None:
+        self.recorder.unresolved("extension-code", self.at, f"the global registered with copyreg as {code}")
+        self.stack.append(Lost(f"extension code {code}"))
+
+    def _ext1(self, at: int) -> int:
+        code, end = self._number(at, 1)
+        self._extension(code)
+        return end
+
+    def _ext2(self, at: int) -> int:
+        code, end = self._number(at, 2)
+        self._extension(code)
+        return end
+
+    def _ext4(self, at: int) -> int:
+        code, end = self._number(at, 4, signed=True)
+        self._extension(code)
+        return end
+
+    def _persid(self, at: int) -> int:
+        line, end = self._line(at)
+        self.stack.append(self._persistent(line if line is not None else Blob("str", end - at)))
+        return end
+
+    def _persistent(self, id_: Raw) -> Held:
+        if self.persistent is None:
+            fault = "no loader of this format resolves persistent ids"
+        else:
+            fault = self.persistent(describe(id_), self.at)
+        if fault:
+            self.recorder.unresolved("persistent-id", self.at, f"{preview(id_)}: {fault}")
+        return Held(id_)
+
+    # --- protocol and frames -----------------------------------------------------------------------------------
+
+    def _proto(self, at: int) -> int:
+        version, end = self._number(at, 1)
+        if version > HIGHEST_PROTOCOL:
+            raise Fault("pickle-protocol", self.at, f"protocol {version} is none of 0 to {HIGHEST_PROTOCOL}")
+        if self.at != self.start:
+            self.recorder.malformed("pickle-protocol-twice", self.at, f"PROTO {version} is not at the start")
+        self.recorder.protocol = version
+        return end
+
+    def _frame(self, at: int) -> int:
+        length, end = self._number(at, 8)
+        if self.frame_end and self.at < self.frame_end:
+            self.recorder.malformed("pickle-frame-nested", self.at, "a frame begins within a frame")
+        if length > self.window.size - end:
+            self.recorder.malformed(
+                "pickle-frame-too-long", self.at, f"a frame of {length} bytes, {self.window.size - end} are left"
+            )
+            length = self.window.size - end
+        self.frame_end = end + length
+        return end
+
+    # --- loaders that read between opcodes ---------------------------------------------------------------------
+
+    def _interrupt(self, target: Called, state: Raw, at: int) -> int:
+        """Let the hook say what raw bytes follow a BUILD, and return the offset behind them."""
+        named, hook = target.target, self.interruption
+        if hook is None or type(named) is not Named or (named.module, named.name) not in hook.globals:
+            return at
+        answer = hook(describe(target), describe(state), self.content, at)
+        if answer is None:
+            return at
+        self.recorder.facts.extend(answer.facts)
+        if self.frame_end and at != self.frame_end:
+            self.recorder.malformed("pickle-frame-straddle", self.at, "raw bytes of the loader begin within a frame")
+        self.frame_end = 0
+        if answer.skip is None:
+            return self._embedded(at)
+        if not 0 <= answer.skip <= self.window.size - at:
+            raise Fault("pickle-length", self.at, f"{answer.skip} raw bytes, {self.window.size - at} are left")
+        self._accounted += answer.skip
+        return at + answer.skip
+
+    def _embedded(self, at: int) -> int:
+        """Read the pickle that a loader reads in place with an unpickler of its own."""
+        if self.depth >= EMBEDDED:
+            raise Fault("pickle-too-deep", self.at, "pickles within the stream of a pickle, too many levels")
+        inner = type(self)(self.content, self.budget, self.recorder, carriers=self.carriers, depth=self.depth + 1)
+        protocol = self.recorder.protocol
+        end = inner.run(at)
+        self.recorder.protocol = protocol
+        self._accounted += end - at
+        return end
