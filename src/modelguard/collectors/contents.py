@@ -27,6 +27,11 @@ _FLAGS = os.O_RDONLY | sum(
 )
 
 
+def gather(case: Case) -> Iterator[Fact]:
+    """Yield the facts about the contents of every file of the snapshot."""
+    yield from read_artifacts(case.snapshot.artifacts, case.budget)
+
+
 def read_artifacts(
     artifacts: Iterable[Artifact], budget: Budget, *, formats: tuple[Format, ...] | None = None
 ) -> Iterator[Fact]:
@@ -60,20 +65,26 @@ def opened(artifact: Artifact) -> Iterator[Content]:
     """
     if artifact.file is None:
         raise ReadError("the bytes of this file are not on this machine")
-    descriptor = _open(artifact.file)
+    with open_content(artifact.file, name=artifact.path) as content:
+        if content.size != artifact.size:
+            raise ReadError(f"the file has {content.size} bytes, the snapshot promises {artifact.size}")
+        yield content
+
+
+@contextmanager
+def open_content(file: Path, *, name: str = "") -> Iterator[Content]:
+    """Open a file for reading at offsets; `name` is the path under which its facts are filed.
+
+    Raises `ReadError` when it is not a regular file, `OSError` when it cannot be opened.
+    """
+    descriptor = os.open(file, _FLAGS)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ReadError("not a regular file")
-        if status.st_size != artifact.size:
-            raise ReadError(f"the file has {status.st_size} bytes, the snapshot promises {artifact.size}")
-        yield Content(location=Location(artifact.path), size=artifact.size, fetch=_fetch_from(descriptor))
+        yield Content(location=Location(name or str(file)), size=status.st_size, fetch=_fetch_from(descriptor))
     finally:
         os.close(descriptor)
-
-
-def _open(file: Path) -> int:
-    return os.open(file, _FLAGS)
 
 
 def _fetch_from(descriptor: int) -> Callable[[int, int], bytes]:
@@ -95,11 +106,6 @@ def _seek_and_read(descriptor: int, length: int, offset: int) -> bytes:
     """Do what `os.pread` does on systems that lack it; the walk is the only reader of the descriptor."""
     os.lseek(descriptor, offset, os.SEEK_SET)
     return os.read(descriptor, length)
-
-
-def gather(case: Case) -> Iterator[Fact]:
-    """Yield the facts about every file of the snapshot."""
-    yield from read_artifacts(case.snapshot.artifacts, case.budget)
 
 
 CONTENTS = Collector(name="contents", gather=gather)

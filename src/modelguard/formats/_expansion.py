@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import IO
 
 from modelguard.formats.format import Walk
@@ -30,19 +31,28 @@ _RATIO_FROM = 1 << 20
 """Expanded bytes below which the ratio is not looked at: a small file of zeros is no bomb."""
 
 
-def read_expanded(chunks: Iterable[bytes], location: Location, compressed: int, walk: Walk) -> Iterator[Fact]:
-    """Read what a decompressor puts out by every format that accepts it.
+@contextmanager
+def expanded(chunks: Iterable[bytes], location: Location, compressed: int, budget: Budget) -> Iterator[Content]:
+    """Bring what a decompressor puts out into a content.
 
-    `chunks` are the expanded bytes in order, `compressed` the number of bytes that they come from. Raises the
-    `ReadError` at which the decompressor or the budget stopped, after what came out before has been read.
+    `chunks` are the expanded bytes in order, `compressed` the number of bytes that they come from. When the
+    decompressor or the budget stopped early, what came out before is there to be read; the `ReadError` is raised at
+    the end of the `with` block.
     """
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
-        fault = _fill(file, chunks, compressed, walk.budget)
-        size = file.seek(0, 2)
-        if size or fault is None:
-            yield from walk.inside(_content(file, size, location))
+        fault = _fill(file, chunks, compressed, budget)
+        yield _content(file, file.seek(0, 2), location)
     if fault is not None:
         raise fault
+
+
+def read_expanded(chunks: Iterable[bytes], location: Location, compressed: int, walk: Walk) -> Iterator[Fact]:
+    """Read what a decompressor puts out by every format that accepts it; the arguments are those of `expanded`.
+
+    Raises the `ReadError` at which the decompressor or the budget stopped, after what came out before has been read.
+    """
+    with expanded(chunks, location, compressed, walk.budget) as content:
+        yield from walk.inside(content)
 
 
 def _fill(file: IO[bytes], chunks: Iterable[bytes], compressed: int, budget: Budget) -> ReadError | None:

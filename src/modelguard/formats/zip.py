@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from attrs import define
 
-from modelguard.formats._expansion import STEP, read_expanded
+from modelguard.formats._expansion import STEP, expanded
 from modelguard.formats._torch_records import torch_members
 from modelguard.formats._zip_archive import Archive, Entry, looks_like_zip, open_archive
 from modelguard.formats._zip_records import DEFLATED, STORED
@@ -72,18 +73,31 @@ def read_entry(content: Content, entry: Entry, walk: Walk) -> Iterator[Fact]:
 
 
 def _read_data(content: Content, entry: Entry, walk: Walk) -> Iterator[Fact]:
-    part = content.part(entry.start, entry.compressed, entry.name)
-    if entry.method == DEFLATED:
-        inflation = Inflation(part)
-        yield from read_expanded(inflation.chunks(), part.location, part.size, walk)
-        yield from _compared(part, entry, inflation)
-        return
-    if entry.method != STORED:
+    if entry.method not in (STORED, DEFLATED):
         reason = f"compression method {entry.method} is not read"
-        yield Unread(location=part.location, format="zip", reason=reason)
-    else:
-        yield from check_crc(part, entry)
-    yield from walk.inside(part)
+        yield Unread(location=content.location.inside(entry.name), format="zip", reason=reason)
+        yield from walk.inside(content.part(entry.start, entry.compressed, entry.name))
+        return
+    with expanded_entry(content, entry, walk) as (part, faults):
+        yield from walk.inside(part)
+        yield from faults()
+
+
+@contextmanager
+def expanded_entry(
+    content: Content, entry: Entry, walk: Walk
+) -> Iterator[tuple[Content, Callable[[], Iterator[Fact]]]]:
+    """Bring a stored or deflated member into a content, with a function that compares it with its record.
+
+    The `ReadError` at which inflating stopped is raised at the end of the `with` block.
+    """
+    part = content.part(entry.start, entry.compressed, entry.name)
+    if entry.method == STORED:
+        yield part, lambda: check_crc(part, entry)
+        return
+    inflation = Inflation(part)
+    with expanded(inflation.chunks(), part.location, part.size, walk.budget) as inflated:
+        yield inflated, lambda: _compared(part, entry, inflation)
 
 
 def check_crc(part: Content, entry: Entry) -> Iterator[Fact]:
