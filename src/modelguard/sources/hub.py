@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from modelguard.sources import hashing
-from modelguard.sources.hub_errors import told, translated
+from modelguard.sources.hub_client import TIMEOUT, account, host_of, open_client
+from modelguard.sources.hub_errors import told
 from modelguard.sources.names import faults
 from modelguard.sources.source import Listed, Options, Progress, Resolved, Shelf, Source
 from modelguard.terms.artifact import Artifact, Digest, HubRef, ModelRef, Snapshot, is_commit, parse_ref, printable
-from modelguard.terms.errors import Offline, Renamed, RevisionGone, SourceError, Tampered
+from modelguard.terms.errors import Renamed, RevisionGone, SourceError, Tampered
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 
 DOWNLOADS = 4
 """Files downloaded side by side."""
-TIMEOUT = 30.0
-"""Seconds to wait for an answer about a repository."""
 _BRANCHES_AND_TAGS = 50
 """Branches and tags whose history is looked through for a commit."""
 
@@ -46,7 +44,7 @@ def resolve(ref: ModelRef, options: Options) -> Resolved:
     `Offline`, `RateLimited`.
     """
     assert isinstance(ref, HubRef)
-    api = _client(options, str(ref))
+    api = open_client(options, str(ref))
     with told(str(ref)):
         info = api.model_info(ref.repo, revision=ref.revision, files_metadata=True, timeout=TIMEOUT)
     commit = _commit_of(ref, info)
@@ -59,7 +57,7 @@ def resolve(ref: ModelRef, options: Options) -> Resolved:
         requested=ref.revision or "main",
         revision=commit,
         revision_date=date,
-        host=_host(api),
+        host=host_of(api),
         repo_id=str(getattr(info, "_id", "") or ""),
         owner_id=_owner_id(api, canonical.org),
         files=tuple(sorted((_listed(file) for file in info.siblings or ()), key=lambda file: file.path)),
@@ -97,37 +95,6 @@ def fetch(resolved: Resolved, shelf: Shelf, options: Options, expected: Mapping[
 
 
 # --- asking ----------------------------------------------------------------------------------------------------
-
-
-def _client(options: Options, what: str) -> HfApi:
-    if options.offline:
-        raise Offline(f"{printable(what)}: offline mode was asked for, and the answer is not in the store")
-    _import_without_telemetry()
-    from huggingface_hub import HfApi, constants  # 0.25 s: only who asks a Hub pays for it
-
-    from modelguard import __version__
-
-    endpoint = options.endpoint or os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
-    return HfApi(
-        endpoint=endpoint.rstrip("/"), token=options.token, library_name="modelguard", library_version=__version__
-    )
-
-
-def _import_without_telemetry() -> None:
-    """Import the client with its telemetry switched off; it reads the switch when it is first imported."""
-    before = os.environ.get("HF_HUB_DISABLE_TELEMETRY")
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    try:
-        import huggingface_hub.constants  # noqa: F401
-    finally:
-        if before is None:
-            del os.environ["HF_HUB_DISABLE_TELEMETRY"]
-        else:
-            os.environ["HF_HUB_DISABLE_TELEMETRY"] = before
-
-
-def _host(api: HfApi) -> str:
-    return str(api.endpoint).partition("://")[2]
 
 
 def _commit_of(ref: HubRef, info: Any) -> str:
@@ -191,14 +158,11 @@ def _date(moment: Any) -> str:
 
 def _owner_id(api: HfApi, owner: str) -> str:
     """Return the Hub's identity of a user or organization, or nothing when the Hub does not tell it."""
-    for ask in (api.get_organization_overview, api.get_user_overview):
-        try:
-            overview = ask(owner)
-        except Exception as error:  # noqa: BLE001  # see hub_errors: an identity that is not told is not an error
-            log.info("no identity of %s: %s", owner, translated(error, owner).message)
-            continue
-        return str(getattr(overview, "_id", "") or getattr(overview, "id", "") or "")
-    return ""
+    try:
+        return str(account(api, owner).get("_id") or "") if owner else ""
+    except SourceError as error:
+        log.info("no identity of %s: %s", owner, error.message)
+        return ""
 
 
 def _listed(sibling: Any) -> Listed:
@@ -256,7 +220,7 @@ def _artifact(path: str, digest: Digest, shelf: Shelf) -> Artifact:
 def _download(ref: HubRef, files: list[Listed], shelf: Shelf, options: Options) -> dict[str, Digest]:
     """Download files into the store, some side by side; return their digests by path."""
     what = f"{ref}: {len(files)} files, the first {files[0].path}"
-    api = _client(options, what)
+    api = open_client(options, what)
     digests: dict[str, Digest] = {}
 
     def one(directory: Path, file: Listed) -> None:
