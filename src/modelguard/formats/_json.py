@@ -134,10 +134,17 @@ def nesting(data: bytes) -> int:
 
 
 def objects(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every object within `value` with the path of keys that leads to it, outermost first, without recursion."""
+    """Yield every object within `value` with the path of keys that leads to it, outermost first, without recursion.
+
+    An object that is reached in several ways (YAML aliases) is yielded once.
+    """
     waiting: list[tuple[str, Any]] = [("", value)]
+    seen: set[int] = set()
     while waiting:
         path, here = waiting.pop()
+        if id(here) in seen:
+            continue
+        seen.add(id(here))
         if isinstance(here, dict):
             yield path, here
             inner = [(f"{path}.{key[:80]}" if path else key[:80], part) for key, part in here.items() if _holds(part)]
