@@ -15,7 +15,6 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-MODELGUARD = Path(sys.executable).with_name("modelguard")
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def _play(work: Path) -> None:
     say(f"(trained on the spot: {accuracy:.1%} of unseen digits right, {len(weights):,} bytes of joblib)")
     card = "---\nlicense: apache-2.0\nlibrary_name: sklearn\n---\n# Digits\n"
     with LocalHub() as hub:
-        repo = hub.add_repo("acme/digits")
+        repo = hub.repository("acme/digits")
         first = repo.commit({"clf.joblib": weights, "README.md": card}, "first release")
         repo.tag("v1")
         run = Runner(work, hub.url)
@@ -51,10 +50,10 @@ def _play(work: Path) -> None:
         say("Refusal 1: somebody changes one byte on the way to you.")
         changed = bytearray(weights)
         changed[len(changed) // 2] ^= 1
-        hub.tamper("acme/digits", first, "clf.joblib", bytes(changed))
+        repo.tamper("clf.joblib", bytes(changed), commit=first)
         run.empty_store()
         run("python", HERE / "use.py", expect=1)
-        hub.restore()
+        repo.tamper("clf.joblib", None, commit=first)
 
         say("Refusal 2: the vendor's account is taken over, and a poisoned pickle is published.")
         repo.commit({"clf.joblib": poisoned(weights)}, "performance improvements")
@@ -121,7 +120,7 @@ class Runner:
         print(
             f"$ {program} {shlex.join(Path(word).name if word.endswith('.py') else word for word in words)}", flush=True
         )
-        start = [str(MODELGUARD)] if program == "modelguard" else [sys.executable]
+        start = [sys.executable, "-m", "modelguard"] if program == "modelguard" else [sys.executable]
         code = subprocess.run([*start, *words], cwd=self.work, env=self.environment, check=False).returncode
         if code != expect:
             sys.exit(f"the demonstration expected exit code {expect}, found {code}")
