@@ -18,12 +18,12 @@ def _ends_with(mark: bytes) -> Callable[[Content], bool]:
 KINDS = (
     Kind(name="Parquet", begins=re.compile(rb"PAR1"), fits=_ends_with(b"PAR1")),
     Kind(name="encrypted Parquet", begins=re.compile(rb"PARE"), fits=_ends_with(b"PARE")),
-    Kind(name="Arrow file", begins=re.compile(rb"ARROW1\0\0"), fits=_ends_with(b"ARROW1")),
-    Kind(name="Arrow stream", begins=re.compile(rb"\xff\xff\xff\xff.{2}\0\0\x10\0\0\0", re.S)),
+    Kind(name="Arrow file", begins=re.compile(rb"ARROW1\x00\x00"), fits=_ends_with(b"ARROW1")),
+    Kind(name="Arrow stream", begins=re.compile(rb"\xff\xff\xff\xff.{2}\x00\x00\x10\x00\x00\x00", re.S)),
     Kind(name="Feather", begins=re.compile(rb"FEA1"), fits=_ends_with(b"FEA1")),
     Kind(name="ORC", begins=re.compile(rb"ORC"), fits=lambda content: content.tail(4)[:3] == b"ORC"),
-    Kind(name="Avro", begins=re.compile(rb"Obj\1")),
-    Kind(name="SQLite", begins=re.compile(rb"SQLite format 3\0")),
+    Kind(name="Avro", begins=re.compile(rb"Obj\x01")),
+    Kind(name="SQLite", begins=re.compile(rb"SQLite format 3\x00")),
 )
 
 

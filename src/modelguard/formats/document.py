@@ -13,7 +13,7 @@ from modelguard.terms.facts import Fact, Noted
 KINDS = (
     Kind(name="PDF", begins=re.compile(rb"%PDF-[12]\.\d")),
     Kind(name="PostScript", begins=re.compile(rb"%!PS-Adobe-\d")),
-    Kind(name="desktop settings", begins=re.compile(rb"\0\0\0\1Bud1")),
+    Kind(name="desktop settings", begins=re.compile(rb"\x00\x00\x00\x01Bud1")),
 )
 
 # What a PDF can do when a person opens it (ISO 32000-1, section 12.6.4).
@@ -26,7 +26,7 @@ def accepts(content: Content) -> bool:
 
 def read(content: Content, walk: Walk) -> Iterable[Fact]:
     yield from read_kind(content, walk, "document", KINDS)
-    found = set()
+    found: set[bytes] = set()
     before = b""
     for chunk in content.chunks():
         walk.budget.spend_time()

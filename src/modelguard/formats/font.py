@@ -12,10 +12,10 @@ from modelguard.terms.facts import Fact
 
 KINDS = (
     # The number of tables, then the first table's tag in printable characters.
-    Kind(name="TrueType", begins=re.compile(rb"(?:\0\1\0\0|true)\0[\4-\x40].{6}[ -~]{4}", re.S)),
-    Kind(name="OpenType", begins=re.compile(rb"OTTO\0[\4-\x40].{6}[ -~]{4}", re.S)),
-    Kind(name="font collection", begins=re.compile(rb"ttcf\0[\1\2]\0\0", re.S)),
-    Kind(name="WOFF", begins=re.compile(rb"wOF[F2](?:\0\1\0\0|OTTO|true)", re.S)),
+    Kind(name="TrueType", begins=re.compile(rb"(?:\x00\x01\x00\x00|true)\x00[\x04-\x40].{6}[ -~]{4}", re.S)),
+    Kind(name="OpenType", begins=re.compile(rb"OTTO\x00[\x04-\x40].{6}[ -~]{4}", re.S)),
+    Kind(name="font collection", begins=re.compile(rb"ttcf\x00[\x01\x02]\x00\x00", re.S)),
+    Kind(name="WOFF", begins=re.compile(rb"wOF[F2](?:\x00\x01\x00\x00|OTTO|true)", re.S)),
 )
 
 

@@ -14,14 +14,14 @@ _MOST_SHOWN = 5
 
 # Instructions by which a reader would run or install something: prose asks people, not loaders.
 _INSTRUCTIONS = (
-    ("pipes a download into a shell", re.compile(r"(?:curl|wget)[^\n|]{0,300}\|\s*(?:sudo\s+)?(?:ba|z)?sh\b")),
+    ("pipe a download into a shell", re.compile(r"(?:curl|wget)[^\n|]{0,300}\|\s*(?:sudo\s+)?(?:ba|z)?sh\b")),
     (
         "downloads and runs in PowerShell",
         re.compile(r"(?:iex|invoke-expression)[^\n]{0,200}https?://[^\n]{0,200}", re.I),
     ),
-    ("installs from an address", re.compile(r"pip3? install [^\n]{0,100}(?:git\+|https?://)\S+")),
-    ("installs from another index", re.compile(r"pip3? install [^\n]{0,200}--(?:extra-)?index-url[ =]\S+")),
-    ("runs a file of the repository", re.compile(r"^\s*(?:\$ )?python3? (?:loader|start|run|install)\w*\.py\b", re.M)),
+    ("install from an address", re.compile(r"pip3? install [^\n]{0,100}(?:git\+|https?://)\S+")),
+    ("install from another index", re.compile(r"pip3? install [^\n]{0,200}--(?:extra-)?index-url[ =]\S+")),
+    ("run a file of the repository", re.compile(r"^\s*(?:\$ )?python3? (?:loader|start|run|install)\w*\.py\b", re.M)),
 )
 
 
@@ -39,12 +39,8 @@ def read(content: Content, walk: Walk) -> Iterable[Fact]:
             if number == _MOST_SHOWN:
                 break
             shown = " ".join(match.group(0).split())[:160]
-            yield Noted(
-                location=content.location,
-                format="markdown",
-                rule="instruction",
-                detail=f"tells people to: {what}: {shown}",
-            )
+            detail = f"tells people to: {what}: {shown}"
+            yield Noted(location=content.location, format="markdown", rule="instruction", detail=detail)
 
 
 FORMAT = Format(

@@ -37,14 +37,14 @@ def _whole(content: Content) -> bool:
 
 
 KINDS = (
-    Kind(name="PNG", begins=re.compile(rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", re.S), end=_png_end),
+    Kind(name="PNG", begins=re.compile(rb"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", re.S), end=_png_end),
     Kind(name="JPEG", begins=re.compile(rb"\xff\xd8\xff[\xc0-\xfe]", re.S)),
     Kind(name="GIF", begins=re.compile(rb"GIF8[79]a.{7}", re.S)),
     Kind(name="WebP", begins=re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.S), end=_riff_end),
-    Kind(name="BMP", begins=re.compile(rb"BM.{4}\0{4}", re.S), fits=_whole),
-    Kind(name="TIFF", begins=re.compile(rb"II\*\0|MM\0\*", re.S)),
-    Kind(name="ICO", begins=re.compile(rb"\0\0[\1\2]\0[\1-\x40]\0.{2}.\0", re.S)),
-    Kind(name="AVIF or HEIC", begins=re.compile(rb"\0\0\0.ftyp(?:avif|avis|heic|heix|mif1|msf1)", re.S)),
+    Kind(name="BMP", begins=re.compile(rb"BM.{4}\x00{4}", re.S), fits=_whole),
+    Kind(name="TIFF", begins=re.compile(rb"II\*\x00|MM\x00\*", re.S)),
+    Kind(name="ICO", begins=re.compile(rb"\x00\x00[\x01\x02]\x00[\x01-\x40]\x00.{2}.\x00", re.S)),
+    Kind(name="AVIF or HEIC", begins=re.compile(rb"\x00\x00\x00.ftyp(?:avif|avis|heic|heix|mif1|msf1)", re.S)),
 )
 
 

@@ -19,10 +19,10 @@ def _riff_end(content: Content) -> int:
 KINDS = (
     Kind(name="WAV", begins=re.compile(rb"RIFF.{4}WAVE", re.S), end=_riff_end),
     Kind(name="AVI", begins=re.compile(rb"RIFF.{4}AVI ", re.S)),
-    Kind(name="FLAC", begins=re.compile(rb"fLaC[\0\x80]\0\0\x22", re.S)),
-    Kind(name="MP3", begins=re.compile(rb"ID3[\2-\4]\0|\xff[\xfa\xfb\xf2\xf3][\x10-\xef]", re.S)),
-    Kind(name="Ogg", begins=re.compile(rb"OggS\0[\0-\7]", re.S)),
-    Kind(name="MP4", begins=re.compile(rb"\0\0\0.ftyp(?:isom|iso\d|mp4\d|M4A |M4V |avc1|qt  |dash|MSNV)", re.S)),
+    Kind(name="FLAC", begins=re.compile(rb"fLaC[\x00\x80]\x00\x00\x22", re.S)),
+    Kind(name="MP3", begins=re.compile(rb"ID3[\x02-\x04]\x00|\xff[\xfa\xfb\xf2\xf3][\x10-\xef]", re.S)),
+    Kind(name="Ogg", begins=re.compile(rb"OggS\x00[\x00-\x07]", re.S)),
+    Kind(name="MP4", begins=re.compile(rb"\x00\x00\x00.ftyp(?:isom|iso\d|mp4\d|M4A |M4V |avc1|qt  |dash|MSNV)", re.S)),
     Kind(name="Matroska or WebM", begins=re.compile(rb"\x1aE\xdf\xa3", re.S)),
 )
 
