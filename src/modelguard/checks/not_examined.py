@@ -23,7 +23,9 @@ from modelguard.terms.finding import Finding, Severity
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report artifacts about which no fact says what they are, and a snapshot without artifacts."""
     looked_into = {
-        fact.location.path for kind in (Recognised, Opaque, Unread) for fact in dossier.all(kind) if not _inner(fact)
+        fact.location.path
+        for fact in (*dossier.all(Recognised), *dossier.all(Opaque), *dossier.all(Unread))
+        if not fact.location.members
     }
     for artifact in dossier.snapshot.artifacts:
         if artifact.path not in looked_into:
@@ -31,10 +33,6 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     known = any(dossier.first(kind) for kind in (Digested, NotLocked, Substituted))
     if not dossier.snapshot.artifacts and not dossier.snapshot.trouble and not known:
         yield _finding(dossier.snapshot.ref.key, "holds no file that could be examined")
-
-
-def _inner(fact: Recognised | Opaque | Unread) -> bool:
-    return bool(fact.location.members)
 
 
 def _finding(path: str, message: str) -> Finding:

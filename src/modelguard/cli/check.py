@@ -30,10 +30,10 @@ def check(refs: tuple[str, ...], **options: Any) -> int:
             try:
                 examinations.append(examine_locked(entry, gate))
             except SourceError as error:
-                unreached.append((entry.id, error))
+                unreached.append((entry.id, str(error)))
     code = report(examinations, gate, options)
-    for name, error in unreached:
-        click.echo(f"{name}: not checked: {error}", err=True)
+    for name, reason in unreached:
+        click.echo(f"{name}: not checked: {reason}", err=True)
     if not refs:
         for excuse in unused_excuses(gate.policy, [(str(one.snapshot.ref.key), one.findings) for one in examinations]):
             click.echo(f"{excuse.line}: the excuse for {excuse.check} covers no finding of any model", err=True)
