@@ -199,7 +199,7 @@ def rule_for(module: str, name: str, hows: set[str]) -> tuple[str, str] | None:
                 return rule, reason
         return None
     if "new" in hows:
-        return "new", REASONS["new"]
+        return "new, fields", REASONS["new"]
     return "name", REASONS["name"]
 
 

@@ -7,9 +7,9 @@ pointers included; the rules leave only what NumPy itself writes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
+from modelguard.picklevm.knowledge.element_types import CODE, is_plain_dtype
 from modelguard.picklevm.knowledge.reading import (
     Use,
     called,
@@ -22,10 +22,6 @@ from modelguard.picklevm.knowledge.reading import (
 )
 from modelguard.picklevm.values import Constant, Global, Value
 
-DTYPE = (("numpy", "dtype"),)
-# Booleans, integers, floats, complex numbers, text, bytes, dates; V and O are structures and object pointers.
-PLAIN_CODE = re.compile(r"[<>|=]?[biufcSUaMm?](?:\d{1,9})?(?:\[\d*[A-Za-zμ]{1,3}\])?\Z")
-_CODE = re.compile(r"[<>|=]?[biufcSUaMm?VO](?:\d{1,9})?(?:\[\d*[A-Za-zμ]{1,3}\])?\Z")
 _ARRAYS = frozenset(
     {
         ("numpy", "ndarray"),
@@ -41,15 +37,6 @@ _ARRAYS = frozenset(
 _GENERATORS = words("MT19937 PCG64 PCG64DXSM Philox SFC64")
 
 
-def dtype_code(value: Value) -> str | None:
-    """Return the code with which an element type was made, as `f8`, or None when it was made otherwise."""
-    arguments = called(value, *DTYPE)
-    if not arguments:
-        return None
-    code = text(arguments[0])
-    return code if code is not None and _CODE.match(code) else None
-
-
 def _dtype(use: Use) -> str:
     if not 1 <= len(use.arguments) <= 3:
         return "an element type is made with an unusual number of arguments"
@@ -57,7 +44,7 @@ def _dtype(use: Use) -> str:
     if not all(isinstance(flag, Constant) and flag.value in (0, 1, None) for flag in flags):
         return "an element type is made with something other than switches behind its code"
     written = text(code)
-    if (written is not None and _CODE.match(written)) or (isinstance(code, Global) and is_granted(code)):
+    if (written is not None and CODE.match(written)) or (isinstance(code, Global) and is_granted(code)):
         return ""
     return f"an element type is made from {named(code)}, not from a short code"
 
@@ -81,8 +68,7 @@ def _array(use: Use) -> str:
 def _scalar(use: Use) -> str:
     match use.arguments:
         case (dtype, data):
-            code = dtype_code(dtype)
-            if code is None or not PLAIN_CODE.match(code):
+            if not is_plain_dtype(dtype):
                 return "a number is made with an element type that is not plain, so that its bytes may become pointers"
             if is_bytes(data):
                 return ""
@@ -92,8 +78,7 @@ def _scalar(use: Use) -> str:
 def _buffer(use: Use) -> str:
     match use.arguments:
         case (_, dtype, shape, order):
-            code = dtype_code(dtype)
-            if code is None or not PLAIN_CODE.match(code):
+            if not is_plain_dtype(dtype):
                 return "an array is made over bytes with an element type that is not plain"
             numbers = wholes(shape)
             if numbers is not None and min(numbers, default=0) >= 0 and text(order) in {"C", "F"}:

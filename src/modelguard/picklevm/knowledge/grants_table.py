@@ -13,7 +13,7 @@ A table is a text file `grants/<profile>.txt`:
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from attrs import frozen
@@ -63,6 +63,7 @@ def _heading(profile: str, line: str) -> Grant:
     return Grant(profile, rule, state, reason)
 
 
+@lru_cache(maxsize=8192)
 def grants(module: str, name: str) -> tuple[Grant, ...]:
     """Return the rows, over all profiles, that list this exact name."""
     found = []

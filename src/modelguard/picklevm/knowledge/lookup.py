@@ -21,6 +21,7 @@ __all__ = [
     "grants_for",
     "hazard_of",
     "needs_arguments",
+    "needs_state",
     "state_fault",
 ]
 
@@ -49,6 +50,11 @@ def argument_fault(module: str, name: str, arguments: tuple[Value, ...], opcode:
     """
     faults = [_arguments.fault(grant, module, name, arguments, opcode) for grant in grants(module, name)]
     return next((fault for fault in faults if fault), "")
+
+
+def needs_state(module: str, name: str) -> bool:
+    """Tell whether `state_fault` would look at what BUILD puts into an instance made by this global."""
+    return any(grant.state for grant in grants(module, name))
 
 
 def state_fault(module: str, name: str, state: Value, arguments: tuple[Value, ...] | None = None) -> str:

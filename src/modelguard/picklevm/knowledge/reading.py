@@ -39,14 +39,14 @@ def is_text(value: Value) -> bool:
 
 def text(value: Value) -> str | None:
     """Return a text written in full, or None."""
-    if isinstance(value, Constant) and isinstance(value.value, str) and value.size <= len(value.value):
+    if isinstance(value, Constant) and isinstance(value.value, str) and (value.value or not value.size):
         return value.value
     return None
 
 
 def whole(value: Value) -> int | None:
-    """Return an integer that is not a truth value, or None."""
-    if isinstance(value, Constant) and isinstance(value.value, int) and not isinstance(value.value, bool):
+    """Return an integer that is not a truth value and not too long to be kept, or None."""
+    if isinstance(value, Constant) and type(value.value) is int and not value.size:
         return value.value
     return None
 
@@ -65,7 +65,7 @@ def called(value: Value, *targets: tuple[str, str]) -> tuple[Value, ...] | None:
 def is_bytes(value: Value) -> bool:
     """Tell whether a value is bytes: written as such, or as latin-1 text by protocols 0 to 2."""
     if isinstance(value, Constant):
-        return isinstance(value.value, bytes) or (value.size > 0 and value.value == "bytes")
+        return isinstance(value.value, bytes)
     return called(value, ("_codecs", "encode"), ("builtins", "bytes"), ("builtins", "bytearray")) is not None
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
-from modelguard.picklevm.knowledge.arguments_numpy import PLAIN_CODE, dtype_code
+from modelguard.picklevm.knowledge.element_types import dtype_fault
 from modelguard.picklevm.knowledge.grants_table import Grant
-from modelguard.picklevm.knowledge.reading import is_empty_hooks, is_none, named, text, whole, words
+from modelguard.picklevm.knowledge.reading import is_empty_hooks, is_none, named, text, words
 from modelguard.picklevm.values import Global, Result, Sequence, Table, Value
 
 
@@ -27,10 +27,7 @@ class Filling:
 
 def fault(grant: Grant, filling: Filling) -> str:
     """Return what the state breaks of the rule of its grant, or ""."""
-    wrong = _shadowed_method(filling.state)
-    if wrong or not grant.state:
-        return wrong
-    return RULES[grant.state](filling)
+    return RULES[grant.state](filling) if grant.state else ""
 
 
 # Methods that callers of a model use: an attribute of that name, put there by the file, is called in their place.
@@ -51,14 +48,17 @@ def entries(state: Value) -> tuple[tuple[str, Value], ...] | None:
     return None
 
 
-def _shadowed_method(state: Value) -> str:
-    for key, value in entries(state) or ():
+def _fields(filling: Filling) -> str:
+    for key, value in entries(filling.state) or ():
         if key in _METHODS and isinstance(value, Global | Result):
             return f"the file puts {named(value)} in place of the method {key}"
     return ""
 
 
 def _without_hooks(filling: Filling) -> str:
+    wrong = _fields(filling)
+    if wrong:
+        return wrong
     for key, value in entries(filling.state) or ():
         if key.endswith(("_hooks", "_hooks_with_kwargs", "_hooks_always_called")) and not is_empty_hooks(value):
             return f"{filling.target} comes with {key}, functions that run when the model is used"
@@ -66,23 +66,9 @@ def _without_hooks(filling: Filling) -> str:
 
 
 def _dtype(filling: Filling) -> str:
-    """Check the flags of an element type: wrong ones make NumPy take bytes of the file for object pointers."""
-    state = filling.state
-    if not isinstance(state, Sequence) or state.items is None or not 5 <= len(state.items) <= 9:
-        return "an element type is given a state that NumPy does not write"
-    flags = whole(state.items[7]) if len(state.items) >= 8 else 0
-    code = None
-    if filling.arguments is not None:
-        code = dtype_code(Result(Global("numpy", "dtype"), filling.arguments))
-    if flags is None:
-        return "an element type is given flags that are not a number"
-    if code is None:
-        return ""
-    if PLAIN_CODE.match(code):
-        return "" if flags == 0 else f"an element type of plain values is given the flags {flags}"
-    if code.lstrip("<>|=").startswith("O"):
-        return "" if flags == 63 else f"an element type of objects is given the flags {flags}, not 63"
-    return ""
+    if filling.arguments is None:
+        return "an element type is made in a way that the bytes do not tell"
+    return dtype_fault(Result(Global("numpy", "dtype"), filling.arguments, filling.state))
 
 
 def _attributes(filling: Filling) -> str:
@@ -94,6 +80,7 @@ def _attributes(filling: Filling) -> str:
 
 RULES: Mapping[str, Callable[[Filling], str]] = {
     "attributes": _attributes,
+    "fields": _fields,
     "hookless": _without_hooks,
     "numpy-dtype": _dtype,
 }
