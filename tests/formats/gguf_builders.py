@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from struct import pack
 
 U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = range(13)
@@ -35,7 +36,7 @@ def tensor(name: str, shape: tuple[int, ...] = (8,), kind: int = 0, offset: int 
 
 
 def gguf(
-    pairs: list[bytes] = [], tensors: list[bytes] = [], data: bytes = b"", *, version: int = 3,
+    pairs: Sequence[bytes] = (), tensors: Sequence[bytes] = (), data: bytes = b"", *, version: int = 3,
     counts: tuple[int, int] | None = None, alignment: int = 32,
 ) -> bytes:  # fmt: skip
     tensor_count, pair_count = counts or (len(tensors), len(pairs))

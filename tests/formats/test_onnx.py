@@ -278,8 +278,9 @@ def test_other_bytes_are_not_accepted(data: bytes) -> None:
     assert not FORMAT.accepts(content_of(data))
 
 
+BRANCH = in_graph(node("If", "", subgraph(lump(5, external(("location", "a"), ("offset", "0"))))))
 SAMPLE = model(
-    in_graph(node("If", "", subgraph(lump(5, external(("location", "a"), ("offset", "0")))))) + lump(5, tensor(raw=bytes(8))),
+    BRANCH + lump(5, tensor(raw=bytes(8))),
     lump(25, lump(1, "f") + lump(10, "own") + lump(7, node("Relu"))), lump(14, entry("a", "b")),
 )  # fmt: skip
 
