@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from repository_builders import facts_of, formats_of, of_kind
 
 from modelguard.formats._python_code import analyse
-from modelguard.formats._python_names import HAZARDS, ROWS
+from modelguard.formats._python_names import ROWS, Row
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Noted, Unread
 
@@ -128,15 +128,11 @@ def test_what_only_looks_alike_has_no_hazard(source: str) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_every_row_fires(row: object) -> None:
-    name = getattr(row, "name", "")
-    module, _, attribute = name.rpartition(".")
-    source = f"import {module}\n{name}" if module else f"import {name}" if row.whole else name  # type: ignore[attr-defined]
-    if attribute and row.whole:  # type: ignore[attr-defined]
-        source = f"import {name}"
-    quiet = hazard_of(source) == ""
-    assert hazard_of(f"{source}\nexec(x)" if quiet else source) in HAZARDS
-    assert any(name in mention.what for mention in analyse(f"{source}\nexec(x)".encode()).mentions)
+def test_every_row_fires(row: Row) -> None:
+    module = row.name.rpartition(".")[0]
+    source = f"import {row.name}" if row.whole else f"import {module}\n{row.name}" if module else row.name
+    mentions = analyse(f"{source}\nexec(x)".encode()).mentions
+    assert (row.hazard, row.name) in [(mention.hazard, mention.what.split(" ")[0]) for mention in mentions]
 
 
 def test_the_gravest_class_of_danger_is_the_one_told() -> None:

@@ -73,7 +73,8 @@ ROWS: tuple[Row, ...] = (
     *_rows("unpickling", "unpickles", "pickle _pickle cPickle dill cloudpickle marshal shelve jsonpickle", whole=True),
     *_rows("unpickling", "unpickles", "joblib.load pandas.read_pickle sklearn.externals.joblib.load"),
     *_rows("unpickling", "makes any object that the text names", "yaml.unsafe_load yaml.full_load yaml.UnsafeLoader"),
-    *_rows("persistence", "runs later", "atexit sched.scheduler signal.signal sys.settrace sys.setprofile"),
+    *_rows("persistence", "runs later", "sched.scheduler signal.signal sys.settrace sys.setprofile"),
+    *_rows("persistence", "runs later", "atexit", whole=True),
     *_rows("persistence", "changes what is imported", "sys.meta_path sys.path_hooks site.addsitedir sys.addaudithook"),
     *_rows("file-write", "deletes or moves files", "shutil.rmtree shutil.move os.remove os.unlink os.rename"),
     *_rows(

@@ -14,8 +14,10 @@ from modelguard.terms.artifact import Location
 from modelguard.terms.facts import Secret
 
 _FEWEST_DIFFERENT = 10
+_LONG = 200
 _PLACEHOLDER = re.compile(
-    r"example|your|dummy|placeholder|redacted|(.)\1{5}|1234567|abcdef|\*{3}|<|\.\.\.", re.IGNORECASE
+    r"example|your|dummy|placeholder|redacted|passw|changeme|secret|(.)\1{5}|1234567|abcdef|\*{3}|<|\.\.\.",
+    re.IGNORECASE,
 )
 
 
@@ -93,4 +95,6 @@ def redacted(secret: str) -> str:
 
 
 def _looks_random(value: str) -> bool:
-    return len(set(value)) >= min(_FEWEST_DIFFERENT, len(value) - 1) and not _PLACEHOLDER.search(value)
+    if len(set(value)) < min(_FEWEST_DIFFERENT, len(value) - 1):
+        return False
+    return len(value) > _LONG or not _PLACEHOLDER.search(value)  # a long key holds any short word by chance
