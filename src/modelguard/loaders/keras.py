@@ -24,6 +24,7 @@ _FORBIDDEN = (
 
 def _load(handover: Handover) -> Any:
     import keras  # costs seconds: imports a backend
+    from keras.src.saving import serialization_lib  # private; without it nothing is loaded
 
     if handover.target not in ("", "load_model"):
         raise wrong_target("keras", handover.target, ("",))
@@ -33,15 +34,12 @@ def _load(handover: Handover) -> Any:
             f"{printable(file.name)}: Keras chooses its reader by the file's ending",
             remedy=f"save the model under a name that ends in {' or '.join(_ENDINGS)}",
         )
-    if keras.config.is_safe_mode_enabled() is False:
-        raise LoaderError(
-            "loader keras: unsafe deserialization is switched on in this process",
-            remedy="leave keras.config.enable_unsafe_deserialization() out",
-        )
-    return keras.saving.load_model(str(file), *_no_safe_mode(handover), **{**handover.options, "safe_mode": True})
+    # A process that has called keras.config.enable_unsafe_deserialization() would otherwise win over the argument.
+    with serialization_lib.SafeModeScope(safe_mode=True):
+        return keras.saving.load_model(str(file), *_by_position(handover), **{**handover.options, "safe_mode": True})
 
 
-def _no_safe_mode(handover: Handover) -> tuple[Any, ...]:
+def _by_position(handover: Handover) -> tuple[Any, ...]:
     """Return the positional arguments: custom_objects and compile, of which a third would be the safe mode."""
     if len(handover.args) > 2:
         raise LoaderError("loader keras takes custom_objects and compile, and nothing more by position")
