@@ -54,8 +54,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail a test whose marker names a model that is not approved."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Fail a test whose marker names a model that is not approved, before its body runs."""
     for marker in item.iter_markers("model"):
         for ref in marker.args:
             trouble = _trouble(item.config, ref)

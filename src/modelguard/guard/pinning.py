@@ -12,7 +12,7 @@ from modelguard.checks.permission_increase import permission_of
 from modelguard.guard.examining import examine_snapshot
 from modelguard.guard.gate import Gate
 from modelguard.lock import Accepted, Decided, Entry, LockedFile
-from modelguard.sources.source import Resolved, source_for
+from modelguard.sources.source import Listed, Resolved, source_for
 from modelguard.terms.artifact import Artifact, HubRef, Location, ModelRef
 from modelguard.terms.errors import NotFound
 from modelguard.terms.facts import Asks, Fact, IdentityChanged, Import, Recognised
@@ -50,7 +50,8 @@ def pin(ref: ModelRef, gate: Gate, wish: Wish, existing: Entry | None = None) ->
         wish = _with_earlier(wish, existing)
     asked = existing.ref if existing is not None and keep else ref
     source = source_for(asked)
-    resolved = source.resolve(asked, gate.options)
+    offline = existing is not None and keep and gate.options.offline
+    resolved = recorded(existing) if existing is not None and offline else source.resolve(asked, gate.options)
     chosen = evolve(resolved, files=tuple(one for one in resolved.files if _wanted(one.path, wish)))
     if resolved.files and not chosen.files:
         raise NotFound(f"{asked}: no file is left after --include and --exclude")
@@ -63,6 +64,20 @@ def pin(ref: ModelRef, gate: Gate, wish: Wish, existing: Entry | None = None) ->
     if existing is not None and _same(existing, entry):
         return existing, examination
     return entry, examination
+
+
+def recorded(entry: Entry) -> Resolved:
+    """Return what an entry says its reference stands for: the answer of a source that cannot be asked."""
+    return Resolved(
+        ref=entry.ref,
+        requested=entry.requested,
+        revision=entry.revision,
+        revision_date=entry.revision_date,
+        host=entry.host,
+        repo_id=entry.repo_id,
+        owner_id=entry.owner_id,
+        files=tuple(Listed(path=file.path, size=file.size, digest=file.digest) for file in entry.files),
+    )
 
 
 def _wanted(path: str, wish: Wish) -> bool:

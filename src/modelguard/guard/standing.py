@@ -12,10 +12,11 @@ from attrs import evolve, frozen
 
 from modelguard.guard.examining import examine_snapshot
 from modelguard.guard.gate import Gate
+from modelguard.guard.pinning import recorded
 from modelguard.lock import Entry
 from modelguard.sources.hashing import at_once, hash_file
 from modelguard.sources.local import in_place
-from modelguard.sources.source import Listed, Resolved, source_for
+from modelguard.sources.source import source_for
 from modelguard.terms.artifact import Artifact, HubRef, LocalRef, Location, ModelRef, Snapshot, printable
 from modelguard.terms.errors import ModelRefused, Tampered
 from modelguard.terms.facts import Digested, Fact, NotLocked, Substituted
@@ -117,14 +118,11 @@ def bring(entry: Entry, gate: Gate) -> None:
     missing = [file for file in entry.files if gate.store.path_of(file.digest) is None]
     if not missing:
         return
-    wanted = Resolved(
-        ref=entry.ref,
-        revision=entry.revision,
-        host=entry.host,
-        files=tuple(Listed(path=file.path, size=file.size, digest=file.digest) for file in missing),
-    )
+    promised = {file.path: file.digest for file in missing}
+    whole = recorded(entry)
+    wanted = evolve(whole, files=tuple(one for one in whole.files if one.path in promised))
     try:
-        source_for(entry.ref).fetch(wanted, gate.store, gate.options, {file.path: file.digest for file in missing})
+        source_for(entry.ref).fetch(wanted, gate.store, gate.options, promised)
     except Tampered as error:
         swap = Substituted(location=Location(error.path), expected=error.expected, found=error.found)
         raise _refused_with(Snapshot(ref=entry.ref, revision=entry.revision), gate, entry, (swap,)) from error
