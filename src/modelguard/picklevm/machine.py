@@ -26,20 +26,24 @@ _HEADS = frozenset(b"gKYkXeHQ/2568714(clNIJLMSUVFG]})\xc2 \n\\")
 
 
 class Machine(Steps):
-    """Reads pickles of one content one after another. The memo of the previous pickle is in `old`."""
+    """Reads pickles of one content, one at a time."""
 
     # --- one pickle --------------------------------------------------------------------------------------------
 
-    def run(self, start: int, *, memo: dict[int, Raw] | None = None) -> int:
+    def run(self, start: int, *, memo: dict[int, Raw] | None = None, old: dict[int, Raw] | None = None) -> int:
         """Read one pickle from `start` and return the offset behind its STOP.
+
+        `memo` is what an unpickler has kept from pickles before; `old` is the same for one that was made anew, to name
+        what a GET of an entry that is not set would have found.
 
         Raises `Fault` where an unpickler would stop, `ReadError` when bytes are missing, `BudgetSpent` at a limit.
         What was seen before is in the recorder.
         """
-        self.old, self.memo = self.memo, {} if memo is None else memo
+        self.old = {} if old is None else old
+        self.memo = {} if memo is None else memo
         self.stack, self.marks = [], []
         self.frame_end = 0
-        self.fetched = self.memoized = False
+        self.memoized = False
         self.recorder.protocol = 0
         self._accounted = self.start = self.at = start
         if not self.window.base <= start < self.window.base + self.window.safe:
@@ -84,7 +88,6 @@ class Machine(Steps):
                     pos = end
                 elif op == 0x68:  # BINGET
                     stack.append(memo[data[pos]] if data[pos] in memo else self._unset(data[pos]))
-                    self.fetched = True
                     if self._popped:
                         self._kept(stack[-1])
                     pos += 1
@@ -108,7 +111,6 @@ class Machine(Steps):
                 elif op == 0x6A:  # LONG_BINGET
                     index = int.from_bytes(data[pos : pos + 4], "little")
                     stack.append(memo[index] if index in memo else self._unset(index))
-                    self.fetched = True
                     if self._popped:
                         self._kept(stack[-1])
                     pos += 4

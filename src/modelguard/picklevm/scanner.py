@@ -49,20 +49,22 @@ def scan(
     found = Found(content, budget, 0)
     machine = Machine(content, budget, recorder, interruption=interruption, persistent=persistent, carriers=found)
     at, streams, broken = start, 0, -1
+    carried: dict[int, Raw] = {}
     if start >= content.size:
         recorder.malformed("pickle-empty", start, "there is no pickle in an empty content")
     try:
         while at < content.size:
-            before = machine.memo
             try:
-                end = machine.run(at)
+                end = machine.run(at, old=carried)
             except Fault as fault:
                 recorder.malformed(fault.rule, fault.offset, fault.detail)
                 if streams:
                     recorder.malformed("pickle-bytes-after-stop", at, f"{content.size - at} bytes follow the last STOP")
                 broken = at + 1 if streams else max(machine.at, at) + 1
-            if streams and before and machine.fetched and machine.memoized:
-                _carried_over(machine, before, at)
+            if machine.memoized and carried:
+                _carried_over(machine, carried, at)
+            else:
+                carried.update(machine.memo)
             yield from recorder.take()
             if broken >= 0:
                 break
@@ -101,22 +103,21 @@ def scan_one(
     return One(facts=(*recorder.take(), *found.facts()), end=end, fault=stopped)
 
 
-def _carried_over(machine: Machine, before: dict[int, Raw], at: int) -> None:
-    """Read a pickle again as an unpickler does that is used for several and so keeps its memo.
+def _carried_over(machine: Machine, carried: dict[int, Raw], at: int) -> None:
+    """Read a pickle again as an unpickler does that is used for several and so keeps its memo, which is `carried`.
 
-    Its MEMOIZE counts on from the entries of the pickle before, so its GETs can name other objects than those of a
+    Its MEMOIZE counts on from the entries of the pickles before, so its GETs can name other objects than those of a
     fresh unpickler. Only globals are told: that the objects do not fit is what most readers would find too.
     """
-    fresh = machine.memo
     outer, machine.recorder = machine.recorder, Recorder(machine.content.location)
     carriers, machine.carriers = machine.carriers, None
     try:
-        machine.run(at, memo=dict(before))
+        machine.run(at, memo=carried)
     except Fault:
         pass
     finally:
         inner, machine.recorder = machine.recorder, outer
-        machine.carriers, machine.memo = carriers, {**before, **fresh}
+        machine.carriers = carriers
     for fact in inner.take():
         if isinstance(fact, Import):
             outer.add(("import", fact.module, fact.name), fact)

@@ -41,7 +41,6 @@ class State:
         self.start = 0
         self.at = 0
         self.frame_end = 0
-        self.fetched = False
         self.memoized = False
         self._popped: dict[int, Called] = {}
         self._accounted = 0

@@ -36,7 +36,7 @@ EMBEDDED = 4
 class Steps(Constants):
     """Opcodes that move values about, look up, call and frame."""
 
-    def run(self, start: int, *, memo: dict[int, Raw] | None = None) -> int:
+    def run(self, start: int, *, memo: dict[int, Raw] | None = None, old: dict[int, Raw] | None = None) -> int:
         """Read one pickle from `start` and return the offset behind its STOP."""
         raise NotImplementedError
 
@@ -156,7 +156,6 @@ class Steps(Constants):
     def _get(self, at: int) -> int:
         index, end = self._index(at)
         self.stack.append(self.memo[index] if index in self.memo else self._unset(index))
-        self.fetched = True
         if self._popped:
             self._kept(self.stack[-1])
         return end
