@@ -88,8 +88,12 @@ SIBLINGS: tuple[tuple[str, str, str, str], ...] = (
 # What pickles of a library may hold and no table grants, with the reason.
 NEVER: dict[tuple[str, str], str] = {
     ("scipy.interpolate._interpolate", "interp1d"): "its state names a method that getattr looks up",
-    ("scipy.interpolate._interpolate", "interp1d._call_linear_np"): "a method reached by a dotted name",
+    ("scipy.interpolate.interpolate", "interp1d"): "as above, under its module name before scipy 1.8",
 }
+
+# Modules of helpers for tests and downloads: no fitted model needs them.
+NEVER_MODULES = ("sklearn.utils._testing", "sklearn.utils.testing", "sklearn.utils.mocking", "sklearn.utils._mocking",
+                 "sklearn.utils.estimator_checks", "sklearn.datasets")  # fmt: skip
 
 REASONS = {
     "new": "a fitted object: made without its constructor and filled with parameters and arrays",
@@ -176,8 +180,15 @@ def add_siblings(library: str, uses: Uses) -> None:
             continue
         for name, value in found.items():
             own = getattr(value, "__module__", "") in {module, module.rpartition(".")[2], "pandas"}
-            if own and fnmatchcase(name, pattern) and not inspect.isabstract(value) and callable(value):
+            if own and fnmatchcase(name, pattern) and _makes_data(value):
                 uses[module, name].add(how)
+
+
+def _makes_data(value: Any) -> bool:
+    """Tell whether a sibling is a plain function or class: calling a metaclass would make a class with methods."""
+    if isinstance(value, type):
+        return not issubclass(value, (type, BaseException)) and not inspect.isabstract(value)
+    return callable(value)
 
 
 def listed(file: Path) -> Uses:
@@ -244,7 +255,9 @@ def add(library: str, uses: Uses) -> list[str]:
     known = {(module, name) for modules in table.values() for module, names in modules.items() for name in names}
     undecided = []
     for (module, name), hows in sorted(uses.items()):
-        if not belongs(library, module) or (module, name) in known or (module, name) in NEVER:
+        if not belongs(library, module) or (module, name) in known:
+            continue
+        if (module, name) in NEVER or module in NEVER_MODULES or "." in name:
             continue
         choice = rule_for(module, name, hows)
         if choice is None:

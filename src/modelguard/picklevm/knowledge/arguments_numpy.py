@@ -26,6 +26,7 @@ _ARRAYS = frozenset(
     {
         ("numpy", "ndarray"),
         ("numpy", "recarray"),
+        ("numpy", "matrix"),
         ("numpy.rec", "recarray"),
         ("numpy.core.records", "recarray"),
         ("numpy._core.records", "recarray"),
@@ -34,6 +35,7 @@ _ARRAYS = frozenset(
         ("numpy.ma.core", "MaskedArray"),
     }
 )
+_UFUNC_MODULES = words("numpy numpy.core._multiarray_umath numpy._core._multiarray_umath")
 _GENERATORS = words("MT19937 PCG64 PCG64DXSM Philox SFC64")
 
 
@@ -113,6 +115,15 @@ def _is_generator(value: Value) -> bool:
     return called(value, ("numpy.random._pickle", "__bit_generator_ctor")) is not None
 
 
+def _ufunc(use: Use) -> str:
+    match use.arguments:
+        case (module, name):
+            owner, function = text(module), text(name)
+            if owner in _UFUNC_MODULES and function is not None and is_granted(Global("numpy", function)):
+                return ""
+    return f"{use.name} would import something other than an elementwise function of NumPy"
+
+
 NUMPY_RULES: Mapping[str, Callable[[Use], str]] = {
     "numpy-dtype": _dtype,
     "numpy-array": _array,
@@ -120,4 +131,5 @@ NUMPY_RULES: Mapping[str, Callable[[Use], str]] = {
     "numpy-buffer": _buffer,
     "numpy-masked": _masked,
     "numpy-random": _random,
+    "numpy-ufunc": _ufunc,
 }

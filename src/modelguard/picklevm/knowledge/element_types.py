@@ -21,6 +21,9 @@ _DTYPE = ("numpy", "dtype")
 OBJECT_FLAGS = 63
 """The flags of the object type: https://numpy.org/doc/stable/reference/c-api/types-and-structures.html"""
 
+PLAIN_FLAGS = (0, 8)
+"""Those of numbers, and of text, which must be set to zero when an array is made."""
+
 OBJECT_BITS = 0b11
 """Those that say that a structure holds objects, which are pickled as a list and not as bytes."""
 
@@ -35,9 +38,8 @@ def dtype_code(value: Value) -> str | None:
 
 
 def is_plain_dtype(value: Value) -> bool:
-    """Tell whether an element type is one of plain values, whose bytes are never pointers."""
-    code = dtype_code(value)
-    return code is not None and bool(PLAIN_CODE.match(code)) and not dtype_fault(value)
+    """Tell whether an element type is one of plain values or of structures of them, whose bytes are never pointers."""
+    return dtype_code(value) is not None and not _holds_objects(value) and not dtype_fault(value)
 
 
 def _items(value: Value) -> tuple[Value, ...] | None:
@@ -76,7 +78,7 @@ def dtype_fault(value: Value) -> str:
     if flags is None:
         return "an element type is given flags that are not a number"
     if PLAIN_CODE.match(code):
-        return "" if flags == 0 else f"an element type of plain values is given the flags {flags}"
+        return "" if flags in PLAIN_FLAGS else f"an element type of plain values is given the flags {flags}"
     if "O" in code:
         return "" if flags == OBJECT_FLAGS else f"an element type of objects is given the flags {flags}, not 63"
     return _structure_fault(value, items, flags)

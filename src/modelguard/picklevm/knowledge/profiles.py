@@ -41,7 +41,7 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
     ("numpy", "Arrays, dtypes, scalars and random states of NumPy", True, "they only build data", "numpy"),
     ("joblib", "Arrays as joblib stores them", True, "the array's bytes follow in the file and are read", "joblib"),
     ("scipy", "Sparse matrices and fitted curves of SciPy", True, "they only build data", "scipy"),
-    ("pandas", "Frames, series and indexes of pandas", True, "they only build data", "pandas"),
+    ("pandas", "Frames, series and indexes of pandas", True, "they only build data", "pandas pytz"),
     ("sklearn", "Fitted estimators of scikit-learn", True, "objects of parameters and fitted arrays", "sklearn _loss"),
     ("xgboost", "Boosters of XGBoost", True, "a model as bytes, read by xgboost's own parser", "xgboost"),
     ("lightgbm", "Boosters of LightGBM", True, "a model as text, read by lightgbm's own parser", "lightgbm"),

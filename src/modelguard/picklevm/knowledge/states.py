@@ -50,7 +50,7 @@ def entries(state: Value) -> tuple[tuple[str, Value], ...] | None:
 
 def _fields(filling: Filling) -> str:
     for key, value in entries(filling.state) or ():
-        if key in _METHODS and isinstance(value, Global | Result):
+        if key in _METHODS and isinstance(value, Global):
             return f"the file puts {named(value)} in place of the method {key}"
     return ""
 
