@@ -12,7 +12,8 @@ from typing import Literal, TypeAlias
 
 from attrs import frozen
 
-from modelguard.formats._zip_archive import Entry
+from modelguard.formats._zip_archive import Entry, member_names
+from modelguard.terms.content import Content
 
 Role: TypeAlias = Literal["data", "constants", "storage", "constant", "code", "debug", "small"]
 
@@ -62,7 +63,10 @@ class TorchArchive:
 
 
 def torch_archive(entries: Iterable[Entry]) -> TorchArchive:
-    """Sort the members of an archive that are records of torch; there are none when it has no `…/data.pkl`."""
+    """Sort the members of an archive that are records of torch; there are none when it has no `…/data.pkl`.
+
+    A directory that holds no `data.pkl` holds no records either.
+    """
     entries = tuple(entries)
     roots = tuple(dict.fromkeys(_root(entry.name) for entry in entries if is_data_name(entry.name)))
     records = []
@@ -75,15 +79,28 @@ def torch_archive(entries: Iterable[Entry]) -> TorchArchive:
     return TorchArchive(roots=roots, records=tuple(records))
 
 
-def torch_members(entries: Iterable[Entry]) -> frozenset[Entry]:
-    """Return the members that the torch formats read, so that the zip format leaves them to those."""
+def torch_members(content: Content, entries: Iterable[Entry]) -> frozenset[Entry]:
+    """Return the members that the torch-zip format reads, so that the zip format leaves them to it."""
+    if not is_torch_zip(content):
+        return frozenset()
     return frozenset(record.entry for record in torch_archive(entries).records)
+
+
+def is_torch_zip(content: Content) -> bool:
+    """Tell whether an archive has a member `…/data.pkl`."""
+    return any(is_data_name(name) for name in member_names(content))
 
 
 def is_data_name(name: str) -> bool:
     """Tell whether a member is what `torch.load` unpickles: `data.pkl` in one directory, in any case."""
     root, slash, rest = name.partition("/")
     return bool(root and slash) and rest.lower() == "data.pkl"
+
+
+def is_program_name(name: str) -> bool:
+    """Tell whether a member is one that only TorchScript has; `constants.pkl` is what torch goes by."""
+    key = name.partition("/")[2]
+    return _role(key) in ("constants", "code", "debug")
 
 
 def _root(name: str) -> str:

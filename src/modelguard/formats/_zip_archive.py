@@ -90,15 +90,16 @@ def looks_like_zip(content: Content) -> bool:
 
 
 def member_names(content: Content) -> Iterator[str]:
-    """Yield the names in the directories, for formats that know their archives by them. Nothing is compared."""
-    yield from islice(_names(content), _NAMES)
+    """Yield the names in the directory of the last end record, for formats that know their archives by them.
 
-
-def _names(content: Content) -> Iterator[str]:
-    for end in records.ends(content):
-        for start in sorted({end.directory_end - end.size, end.offset}):
-            for record in records.directory(content, start, end.directory_end):
-                yield record.name
+    Nothing is compared. What only another record names makes no archive of a special kind: the zip format reads it.
+    """
+    found = records.ends(content)
+    last = [end for end in found if end.at == found[0].at]
+    starts = {start: end.directory_end for end in last for start in (end.directory_end - end.size, end.offset)}
+    for start, limit in sorted(starts.items()):
+        for record in islice(records.directory(content, start, limit), _NAMES):
+            yield record.name
 
 
 def open_archive(content: Content, limit: int) -> Archive:

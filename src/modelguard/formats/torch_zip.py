@@ -6,23 +6,29 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from modelguard.formats._torch_records import TorchArchive, TorchRecord, is_data_name, is_expected, torch_archive
+from modelguard.formats._torch_records import TorchArchive, TorchRecord, is_expected, is_torch_zip, torch_archive
 from modelguard.formats._torch_storages import Storage, Storages
-from modelguard.formats._zip_archive import member_names, open_archive
+from modelguard.formats._torchscript_code import asked_by_code
+from modelguard.formats._zip_archive import open_archive
 from modelguard.formats._zip_records import STORED
 from modelguard.formats.format import Format, Walk
 from modelguard.formats.zip import check_crc, expanded_entry, read_entry
 from modelguard.picklevm.scanner import scan
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
-from modelguard.terms.facts import Fact, Import, Malformed, Member, Noted, Recognised, Tensor, Unread
+from modelguard.terms.facts import Call, Fact, Import, Malformed, Member, Noted, Recognised, Tensor, Unread
 
 _SMALL_LIMIT = 256
-
-
-def accepts(content: Content) -> bool:
-    """Tell whether an archive has a member `…/data.pkl`."""
-    return any(is_data_name(name) for name in member_names(content))
+_BUILDERS = frozenset(
+    {
+        "build_intlist",
+        "build_tensorlist",
+        "build_doublelist",
+        "build_boollist",
+        "build_tensor_from_id",
+        "restore_type_tag",
+    }
+)
 
 
 def read(content: Content, walk: Walk) -> Iterator[Fact]:
@@ -36,6 +42,10 @@ def read(content: Content, walk: Walk) -> Iterator[Fact]:
         yield from _read_storages(content, archive.of(pair[1]), storages, walk)
     for record in archive.of("small"):
         yield from _read_small(content, record, walk)
+    for record in archive.of("debug"):
+        yield from _read_pickle(content, record, archive, Storages(), walk)
+    for record in archive.of("code"):
+        yield from _read_code(content, record, walk)
 
 
 def _ambiguities(content: Content, archive: TorchArchive) -> Iterator[Fact]:
@@ -67,11 +77,24 @@ def _read_pickle(
 
 
 def _resolved(fact: Fact, archive: TorchArchive) -> Fact:
-    """Let the classes that a TorchScript program brings itself be granted with the program."""
-    if isinstance(fact, Import) and archive.is_program and not fact.profiles:
-        if fact.module == "__torch__" or fact.module.startswith("__torch__."):
-            return evolve(fact, profiles=("torchscript",))
+    """Let the names that only TorchScript's own unpickler resolves be granted with the program.
+
+    Those are the classes that the program brings itself and the builders of typed lists:
+    https://github.com/pytorch/pytorch/blob/main/torch/csrc/jit/serialization/unpickler.cpp
+    """
+    if not archive.is_program:
+        return fact
+    if isinstance(fact, Import) and _is_own_name(fact.module, fact.name):
+        return evolve(fact, profiles=("torchscript",), hazard="", why="")
+    if isinstance(fact, Call) and _is_own_name(*fact.target.rpartition(".")[::2]):
+        return evolve(fact, hazard="")
     return fact
+
+
+def _is_own_name(module: str, name: str) -> bool:
+    if module == "torch.jit._pickle":
+        return name in _BUILDERS
+    return module == "__torch__" or module.startswith("__torch__.")
 
 
 def _read_storages(
@@ -128,6 +151,19 @@ def _read_small(content: Content, record: TorchRecord, walk: Walk) -> Iterator[F
     yield from read_entry(content, entry, walk)
 
 
+def _read_code(content: Content, record: TorchRecord, walk: Walk) -> Iterator[Fact]:
+    """Yield what the source of a TorchScript program asks for; the program itself is asked for by its own format."""
+    walk.budget.spend_member()
+    location = content.location.inside(record.entry.name)
+    yield Member(location=location, size=record.entry.expanded, method="deflated" if record.entry.method else "stored")
+    try:
+        with expanded_entry(content, record.entry, walk) as (part, faults):
+            yield from asked_by_code(part)
+            yield from faults()
+    except ReadError as error:
+        yield Unread(location=location, format="torch-zip", reason=str(error))
+
+
 def _malformed(content: Content, rule: str, detail: str) -> Malformed:
     return Malformed(location=content.location, format="torch-zip", rule=rule, detail=detail)
 
@@ -140,7 +176,7 @@ TORCH_ZIP = Format(
         "Globals and calls of the pickle; storages that are missing, unused or of another size than the pickle says; "
         "records whose names or contents torch and other readers understand differently."
     ),
-    accepts=accepts,
+    accepts=is_torch_zip,
     read=read,
     endings=(".pt", ".pth", ".bin", ".ckpt", ".ptl"),
 )

@@ -26,7 +26,7 @@ def read_zip(content: Content, walk: Walk) -> Iterator[Fact]:
     """Yield what is wrong with the archive, then the facts of every member but those that torch's format reads."""
     archive = open_archive(content, walk.budget.members)
     yield from _faults(content, archive)
-    elsewhere = torch_members(archive.entries)
+    elsewhere = torch_members(content, archive.entries)
     overlapping = any(rule == "zip-overlap" for rule, _ in archive.faults)
     for entry in archive.entries:
         if entry in elsewhere:
