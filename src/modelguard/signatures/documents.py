@@ -22,7 +22,7 @@ LIMIT = 64 << 20
 def read_json(raw: bytes, what: str, *, limit: int = LIMIT) -> dict[str, Any]:
     """Read one JSON object.
 
-    Raises `SignatureMalformed` for anything else, for duplicate keys, NaN and infinities, and above `limit` bytes.
+    Raises `SignatureMalformed` for anything else, for duplicate keys, NaN, infinities and half characters, and above `limit` bytes.
     """
     if len(raw) > limit:
         raise SignatureMalformed(f"{what}: {len(raw)} bytes are more than the {limit} that are read")
@@ -33,6 +33,8 @@ def read_json(raw: bytes, what: str, *, limit: int = LIMIT) -> dict[str, Any]:
             parse_constant=_refuse_constant,
             parse_float=_finite,
         )
+        if b"\\u" in raw:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")  # fails on half a surrogate pair, which is no text
     except (ValueError, RecursionError) as error:
         raise SignatureMalformed(f"{what}: not JSON: {printable(str(error))[:200]}") from None
     if not isinstance(value, dict):

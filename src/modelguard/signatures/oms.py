@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -44,21 +44,22 @@ def verify_model(
     artifacts: Iterable[Artifact],
     *,
     unsigned: Iterable[str] = (),
+    absent: Callable[[str], bool] | None = None,
     now: datetime | None = None,
 ) -> Verified:
     """Verify a bundle over all files of a model, without the bundle's own file.
 
     `unsigned` are patterns of further files that may lack a signature; `*` allows every one. Such files are not in
-    the result and so cannot be loaded. What the signer says to have ignored is not obeyed. `now` is the time for
-    certificate chains.
+    the result and so cannot be loaded. What the signer says to have ignored is not obeyed. `absent` tells which signed
+    files the user left out on purpose; every other one must be there. `now` is the time for certificate chains.
 
     Raises one of the `SignatureError`s; `SignatureMismatch` lists every file that is missing, different or unsigned.
     """
     bundle = bundle if isinstance(bundle, Bundle) else parse_bundle(bundle)
     vouched = authenticate(bundle, trust, "model", now=now)
     manifest = parse_manifest(vouched.payload)
-    comparison = compare(manifest, Files.of(artifacts), unsigned=tuple(unsigned))
-    if comparison.faults:
+    comparison = compare(manifest, Files.of(artifacts), unsigned=tuple(unsigned), absent=absent)
+    if comparison.faults or not comparison.agreed:
         raise SignatureMismatch(
             f"the signature holds, but not for these files: {_told(comparison.faults)}",
             remedy="fetch the model anew; if it is as published, ask the publisher to sign what they publish",
@@ -73,14 +74,21 @@ def verify_model(
     )
 
 
-def compare(manifest: Manifest, files: Files, *, unsigned: tuple[str, ...] = ()) -> Comparison:
+def compare(
+    manifest: Manifest,
+    files: Files,
+    *,
+    unsigned: tuple[str, ...] = (),
+    absent: Callable[[str], bool] | None = None,
+) -> Comparison:
     """Compare what was signed with what is there. Raises `ReadError` when a file changes meanwhile."""
     expected = _by_path(manifest, files)
     agreed: dict[str, Digest] = {}
     faults: list[tuple[str, Fault]] = []
     for path, wanted in expected.items():
         if path not in files.artifacts:
-            faults.append((path, "missing"))
+            if absent is None or not absent(path):
+                faults.append((path, "missing"))
         elif _holds(files, path, wanted):
             agreed[path] = files.artifacts[path].digest
         else:
@@ -111,5 +119,7 @@ def _holds(files: Files, path: str, wanted: Expected) -> bool:
 
 
 def _told(faults: tuple[tuple[str, Fault], ...], most: int = 5) -> str:
+    if not faults:
+        return "none of them is signed"
     shown = "; ".join(f"{printable(path)!r} is {fault}" for path, fault in faults[:most])
     return shown if len(faults) <= most else f"{shown}; and {len(faults) - most} more"

@@ -190,6 +190,7 @@ class Signed(Fact):
     `identity` and `issuer` are what the signing certificate says (`issuer` is empty for keys), `key` the SHA-256 of
     the signing key's SPKI for keys and certificates. `payload` is the digest of what was signed, the only stable name
     of a signature: bundles can be re-encoded. `signed_at` is verified time in ISO 8601, empty where a method has none.
+    `root` is the digest of the file that it was verified with: a trusted root, a public key or authorities.
     `covered` are the files whose bytes are the signed ones.
     """
 
@@ -201,6 +202,7 @@ class Signed(Fact):
     key: str = ""
     payload: Digest
     signed_at: str = ""
+    root: str = ""
     covered: tuple[str, ...] = ()
 
 
@@ -240,6 +242,7 @@ class PinnedSignature(Fact):
     identity: str
     issuer: str = ""
     payload: str = ""
+    root: str = ""
 
 
 @frozen(kw_only=True)
