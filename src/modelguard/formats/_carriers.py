@@ -58,6 +58,13 @@ def carried(text: str, location: Location, name: str, walk: Walk) -> Iterator[Fa
                 yield from _inside(data, kind, f"{name} as {how}", location, walk)
 
 
+def program(data: bytes, location: Location, name: str, walk: Walk) -> Iterator[Fact]:
+    """Yield the facts of bytes called `name` if they begin as a pickle, an archive or an executable does."""
+    for head, kind in _HEADS:
+        if data.startswith(head):
+            yield from _inside(data, kind, name, location, walk)
+
+
 def template(text: str, location: Location, name: str, walk: Walk) -> Iterator[Fact]:
     """Yield the facts of a text that a loader renders as a Jinja template; its place ends in `.jinja`."""
     below = location.inside(f"{name}.jinja")

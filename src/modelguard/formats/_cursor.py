@@ -11,6 +11,7 @@ from typing import Literal
 
 from attrs import define, field
 
+from modelguard.terms.artifact import Location
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 
@@ -77,3 +78,8 @@ class Cursor:
         letter = {4: "f", 8: "d"}[width]
         value: float = unpack(("<" if self.order == "little" else ">") + letter, self.take(width))[0]
         return value
+
+
+def over(data: bytes, order: Literal["little", "big"] = "little") -> Cursor:
+    """Return a cursor over bytes that were read already."""
+    return Cursor(Content.of(data, Location("")), order=order)
