@@ -22,8 +22,10 @@ FLOORS: list[set[str]] = [
     {"collectors"},
     {"guard"},
     {"intercept"},
-    {"monitor", "fleet", "pytest_plugin", "testing"},
-    {"cli", "__main__"},
+    {"monitor", "fleet", "testing"},
+    {"pytest_plugin"},
+    {"cli"},
+    {"__main__"},
 ]  # fmt: skip
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

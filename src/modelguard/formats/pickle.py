@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from modelguard.formats._joblib_stream import is_joblib
+from modelguard.formats._torch_stream import is_torch_stream
 from modelguard.formats.format import Format, Walk
 from modelguard.picklevm.probe import is_pickle
 from modelguard.picklevm.scanner import scan
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
+
+
+def accepts(content: Content) -> bool:
+    """Tell whether the bytes are pickles, but for streams of which another format reads every pickle."""
+    return is_pickle(content) and not is_torch_stream(content) and not is_joblib(content)
 
 
 def read(content: Content, walk: Walk) -> Iterable[Fact]:
@@ -21,7 +28,7 @@ FORMAT = Format(
     title="Python pickle",
     reads="Protocols 0 to 5, with or without a header, several in one file, and pickles inside constants.",
     looks_for="Every global that an unpickler would look up, each call and each state that can run code.",
-    accepts=is_pickle,
+    accepts=accepts,
     read=read,
-    endings=(".pkl", ".pickle", ".p", ".dill"),
+    endings=(".pkl", ".pickle", ".p", ".dill", ".joblib"),
 )

@@ -33,6 +33,10 @@ class Handover:
     options: Mapping[str, Any] = field(factory=dict)
 
 
+def _nothing_more(_formats: Mapping[str, tuple[str, ...]], _file: str | None) -> tuple[str, ...]:
+    return ("",)
+
+
 @frozen(kw_only=True)
 class Loader:
     """One framework.
@@ -40,12 +44,14 @@ class Loader:
     `name` is what users write before the first dot (`torch`, `transformers`). `package` is the distribution that must
     be installed, `minimum` its lowest version without a known way around its own safety, with the advisory as reason.
     `suits` tells from the files of a model (path -> formats) and the one file asked for whether this loader is the
-    natural one; when several suit, the user must choose.
+    natural one; when several suit, the user must choose. `offers` names the targets that are natural for these files
+    (what may follow the loader's name, empty for nothing): more than one is a choice for the user as well.
     """
 
     name: str
     package: str
     load: Callable[[Handover], Any]
     suits: Callable[[Mapping[str, tuple[str, ...]], str | None], bool]
+    offers: Callable[[Mapping[str, tuple[str, ...]], str | None], tuple[str, ...]] = _nothing_more
     minimum: str = ""
     minimum_reason: str = ""

@@ -7,13 +7,16 @@ that bytes that differ never become an object of the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 from attrs import field, frozen
 
-from modelguard.terms.artifact import Digest, ModelRef, Snapshot
+from modelguard._registry import parts
+from modelguard.terms.artifact import Digest, ModelRef, Snapshot, printable
+from modelguard.terms.errors import SourceError
 
 
 @frozen(kw_only=True)
@@ -91,8 +94,30 @@ class Shelf(Protocol):
         """Copy a file in while hashing it; return its SHA-256 and size in bytes. Raises `Tampered` on a mismatch."""
         ...
 
+    def keep_blocks(
+        self, blocks: Iterable[bytes | memoryview], *, name: str, expected: Digest | None = None
+    ) -> tuple[Digest, int]:
+        """Put in bytes that arrive piece by piece, hashing while writing. Raises `Tampered` on a mismatch."""
+        ...
+
+    def keep_open(self, descriptor: int, *, name: str, expected: Digest | None = None) -> tuple[Digest, int]:
+        """Copy an open regular file in, from its start. `name` is what errors and progress call it."""
+        ...
+
+    def adopt(self, file: Path, *, expected: Digest | None = None) -> tuple[Digest, int]:
+        """Move a file out of a download directory in, hashing it. Raises `Tampered` on a mismatch."""
+        ...
+
     def path_of(self, digest: Digest) -> Path | None:
         """Return the file that holds these bytes, or None when the store has no such object."""
+        ...
+
+    def intact(self, digest: Digest) -> bool:
+        """Tell whether the store holds these bytes, by hashing them."""
+        ...
+
+    def download_directory(self, name: str) -> AbstractContextManager[Path]:
+        """Give a private directory whose content outlives an error, so that a download can be resumed."""
         ...
 
 
@@ -101,6 +126,19 @@ class Source:
     """One kind of place that models come from. `handles` is the type of reference that belongs to it."""
 
     name: str
-    handles: type[ModelRef]  # type: ignore[valid-type]  # a member of the union
+    handles: type[ModelRef]
     resolve: Callable[[ModelRef, Options], Resolved]
     fetch: Callable[[Resolved, Shelf, Options, Mapping[str, Digest]], Snapshot]
+
+
+def source_for(ref: ModelRef) -> Source:
+    """Return the source that handles this kind of reference.
+
+    Raises `SourceError` when there is none.
+    """
+    sources: tuple[Source, ...] = parts("modelguard.sources", Source)
+    for source in sources:
+        kind: type = source.handles
+        if isinstance(ref, kind):
+            return source
+    raise SourceError(f"{printable(str(ref))}: no source handles a {type(ref).__name__}")

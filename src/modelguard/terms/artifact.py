@@ -154,6 +154,25 @@ def parse_ref(text: str) -> ModelRef:
     return _hub_ref(text, text)
 
 
+def parse_key(text: str) -> ModelRef:
+    """Read the id under which the lock files a model: `org/name`, `file:path` or `https://…`.
+
+    The file system is not asked, so the answer is the same everywhere. Raises `RefError`.
+    """
+    if text != printable(text):
+        raise RefError(f"reference {printable(text)!r}: has characters that do not print")
+    ref: ModelRef
+    if text.startswith("file:"):
+        ref = LocalRef(_clean_path(text, text.removeprefix("file:")))
+    elif "://" in text:
+        ref = _url_ref(text)
+    else:
+        ref = _hub_ref(text, text)
+    if ref.key != text or (isinstance(ref, HubRef) and not ref.org):
+        raise RefError(f"reference {printable(text)!r}: expected org/name, file:path or an https address")
+    return ref
+
+
 def _hub_ref(text: str, body: str) -> HubRef:
     repo, at, revision = body.partition("@")
     org, slash, name = repo.rpartition("/")
@@ -191,7 +210,7 @@ def _clean_path(text: str, path: str) -> str:
 class Location:
     """Where something was seen: a file, then the way down into it, then a byte offset in the innermost part.
 
-    `str()` gives `model.pt » archive/data.pkl » @1234`.
+    `str()` gives `model.pt » archive/data.pkl @1234`.
     """
 
     path: str
@@ -224,13 +243,15 @@ class Snapshot:
     """Bytes that can no longer change: the artifacts of one model at one revision.
 
     `revision` is a 40-hex commit for the Hub and empty for other sources. `trouble` names paths that a snapshot
-    must not hold (links, devices, twins) with the reason for each.
+    must not hold (links, devices, twins) with the reason for each; `left_out` names what is none of the model's
+    business (`.git`), with the reason: it is not in the snapshot and cannot be loaded from it.
     """
 
     ref: ModelRef
     revision: str = ""
     artifacts: tuple[Artifact, ...] = ()
     trouble: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def artifact(self, path: str) -> Artifact | None:
         return next((artifact for artifact in self.artifacts if artifact.path == path), None)

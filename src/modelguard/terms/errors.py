@@ -19,6 +19,13 @@ ModelguardError                 what happened, where, and what to do about it
 │   └── Tampered                the bytes are not the ones that were promised
 ├── StoreError                  the private store cannot be read or written
 ├── SignatureError              a signature is missing, malformed or not by an approved signer
+│   ├── SignatureMissing        no signature where the policy wants one
+│   ├── SignatureMalformed      the bundle or what it signs breaks a rule of its format
+│   ├── SignatureUntrusted      the cryptography does not lead back to what the policy trusts
+│   │   └── UntrustedIdentity   … or leads to somebody else, or the signer was revoked
+│   ├── SignatureMismatch       the signature holds, but for other files than these
+│   ├── SignatureUnsupported    a method, key or version that this release does not verify
+│   └── SigningFailed           a signature could not be made
 ├── LoaderError                 no loader fits, several do, or its package is missing
 └── ModelRefused                the verdict: carries the whole examination
 """
@@ -115,7 +122,13 @@ class RateLimited(Unreachable):
 
 
 class Tampered(SourceError):
-    """The bytes received are not the ones that were promised."""
+    """The bytes received are not the ones that were promised: the file's path and both digests, as text."""
+
+    def __init__(self, message: str, *, remedy: str = "", path: str = "", expected: str = "", found: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.path = path
+        self.expected = expected
+        self.found = found
 
 
 class StoreError(ModelguardError):
@@ -124,6 +137,38 @@ class StoreError(ModelguardError):
 
 class SignatureError(ModelguardError):
     """A signature is missing, malformed or not by an approved signer."""
+
+
+class SignatureMissing(SignatureError):
+    """No signature is there although the policy wants one."""
+
+
+class SignatureMalformed(SignatureError):
+    """A bundle, or the statement that it signs, breaks a rule of its format."""
+
+
+class SignatureUntrusted(SignatureError):
+    """The cryptography of a signature does not lead back to the key, certificate or root that the policy trusts."""
+
+
+class UntrustedIdentity(SignatureUntrusted):
+    """A valid signature by somebody whom the policy does not name, or whom it has revoked."""
+
+
+class SignatureMismatch(SignatureError):
+    """A valid signature over other bytes. `files` names each file with what is wrong: missing, different, unsigned."""
+
+    def __init__(self, message: str, *, remedy: str = "", files: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message, remedy=remedy)
+        self.files = files
+
+
+class SignatureUnsupported(SignatureError):
+    """A method, key type, hash or version that this release does not verify; never the same as verified."""
+
+
+class SigningFailed(SignatureError):
+    """A signature could not be made: the key, certificate, token or files do not serve."""
 
 
 class LoaderError(ModelguardError):

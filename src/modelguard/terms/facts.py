@@ -99,6 +99,17 @@ class Tensor(Fact):
     length: int
 
 
+@frozen(kw_only=True)
+class RawNumbers(Fact):
+    """Another file of the snapshot that this one names as plain numbers, such as external data of a graph.
+
+    No loader reads anything but numbers out of `path` on behalf of this file, so that nothing in it needs a format
+    of its own. It is still read by every format that accepts it.
+    """
+
+    path: str
+
+
 # --- what a pickle would do ------------------------------------------------------------------------------------
 
 
@@ -241,6 +252,24 @@ class NotLocked(Fact):
     """The lock has no entry for this model, or there is no lock."""
 
     reason: str
+    remedy: str = ""
+
+
+@frozen(kw_only=True)
+class Substituted(Fact):
+    """A source delivered other bytes than the lock promises; they were thrown away. Digests as text."""
+
+    expected: str
+    found: str
+
+
+@frozen(kw_only=True)
+class IdentityChanged(Fact):
+    """The Hub's identity of the repository or of its owner is not the recorded one: the name was taken over."""
+
+    what: str
+    recorded: str
+    found: str
 
 
 @frozen(kw_only=True)

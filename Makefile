@@ -1,0 +1,64 @@
+# Every target makes what it needs: a virtual environment with Python >= 3.11, nothing taken from the machine.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest
+
+.PHONY: help demo test lint test-all test-matrix fuzz bench clean
+
+help:
+	@echo "make demo         lock a model, load it, see three refusals"
+	@echo "make test         the light test suite"
+	@echo "make lint         ruff and mypy"
+	@echo "make test-all     also the tests that need frameworks (about 1.5 GB of packages)"
+	@echo "make test-matrix  the Hub client in each of its generations"
+	@echo "make fuzz         long fuzzing campaigns; SECONDS=600 sets their length"
+	@echo "make bench        side-by-side measurements"
+
+$(VENV)/created:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "modelguard needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/demo: $(VENV)/created pyproject.toml requirements/demo.txt
+	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable . --requirement requirements/demo.txt
+	touch $@
+
+$(VENV)/test: $(VENV)/created pyproject.toml requirements/test.txt
+	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable . --requirement requirements/test.txt
+	touch $@
+
+$(VENV)/frameworks: $(VENV)/test requirements/frameworks.txt
+	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --requirement requirements/frameworks.txt
+	touch $@
+
+demo: $(VENV)/demo
+	$(BIN)/python demo/demo.py
+
+test: $(VENV)/test
+	$(PYTEST) -m "not heavy and not slow" -n 2
+
+lint: $(VENV)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-all: $(VENV)/frameworks
+	$(PYTEST) -m "not slow"
+
+test-slow: $(VENV)/frameworks
+	$(PYTEST) -m slow
+
+test-matrix: $(VENV)/test
+	$(BIN)/python tools/test_matrix.py
+
+SECONDS ?= 120
+fuzz: $(VENV)/test
+	$(BIN)/python tools/fuzz_pickle.py --seconds $(SECONDS)
+	$(BIN)/python tools/fuzz_formats.py --seconds $(SECONDS)
+
+bench: $(VENV)/test
+	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

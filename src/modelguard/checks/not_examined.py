@@ -1,0 +1,50 @@
+"""A file of the model was not looked into, or there was nothing to look into.
+
+Why it matters
+    A verdict about bytes that nobody read would be a guess. Silence must never look like "all is well".
+
+What to do
+    Name a file or directory that holds a model. If a file was passed over, that is a fault of modelguard: report it.
+
+Example
+    file:downloads: holds no file that could be examined
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelguard.checks.check import Check
+from modelguard.terms.artifact import Location
+from modelguard.terms.facts import Digested, Dossier, NotLocked, Opaque, Recognised, Substituted, Unread
+from modelguard.terms.finding import Finding, Severity
+
+
+def ask(dossier: Dossier) -> Iterator[Finding]:
+    """Report artifacts about which no fact says what they are, and a snapshot without artifacts."""
+    looked_into = {
+        fact.location.path
+        for fact in (*dossier.all(Recognised), *dossier.all(Opaque), *dossier.all(Unread))
+        if not fact.location.members
+    }
+    for artifact in dossier.snapshot.artifacts:
+        if artifact.path not in looked_into:
+            yield _finding(artifact.path, "was not looked into")
+    known = any(dossier.first(kind) for kind in (Digested, NotLocked, Substituted))
+    if not dossier.snapshot.artifacts and not dossier.snapshot.trouble and not known:
+        yield _finding(dossier.snapshot.ref.key, "holds no file that could be examined")
+
+
+def _finding(path: str, message: str) -> Finding:
+    return Finding(
+        check=CHECK.name,
+        area=CHECK.area,
+        severity=Severity.HIGH,
+        location=Location(path),
+        subject=path,
+        message=message,
+        remedy="name a file or directory that holds a model",
+    )
+
+
+CHECK = Check(name="not-examined", area="content", ask=ask)

@@ -1,0 +1,39 @@
+"""No reader knows what these bytes are.
+
+Why it matters
+    A file of unknown kind may be anything: a program, an archive, a format with code in it. What is not known is
+    refused.
+
+What to do
+    Leave the file out when it is not needed: `modelguard lock REF --exclude PATH`. If it is, and you know what it is,
+    accept it with a reason: `modelguard lock REF --accept unknown-bytes --reason …`.
+
+Example
+    weights.xyz: 4096 bytes of no known format, starting with 7f13…
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelguard.checks.check import Check
+from modelguard.terms.facts import Dossier, Opaque
+from modelguard.terms.finding import Finding, Severity
+
+
+def ask(dossier: Dossier) -> Iterator[Finding]:
+    """Report every part that no format accepted."""
+    for fact in dossier.all(Opaque):
+        start = f", starting with {fact.head}" if fact.head else ""
+        yield Finding(
+            check=CHECK.name,
+            area=CHECK.area,
+            severity=Severity.MEDIUM,
+            location=fact.location,
+            subject=fact.location.path,
+            message=f"{fact.size} bytes of no known format{start}",
+            remedy="leave it out with modelguard lock REF --exclude PATH, or accept it with --accept and a reason",
+        )
+
+
+CHECK = Check(name="unknown-bytes", area="content", ask=ask)

@@ -1,0 +1,77 @@
+"""The `modelguard` command: collects the commands of this folder and turns errors into exit codes.
+
+Exit codes: 0 all examined and allowed, 1 something refused, 2 usage, policy or lock invalid, 3 could not be completed.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from modelguard import __version__
+from modelguard._registry import parts
+from modelguard.cli.command import Subcommand
+from modelguard.terms.errors import (
+    LoaderError,
+    LockError,
+    ModelguardError,
+    ModelRefused,
+    PolicyError,
+    RefError,
+    SignatureError,
+)
+
+REFUSED, INVALID, INCOMPLETE = 1, 2, 3
+
+_CODES: list[tuple[type[ModelguardError], int]] = [
+    (ModelRefused, REFUSED),
+    (SignatureError, REFUSED),
+    (RefError, INVALID),
+    (PolicyError, INVALID),
+    (LockError, INVALID),
+    (LoaderError, INVALID),
+    (ModelguardError, INCOMPLETE),
+]
+
+
+def application() -> click.Group:
+    """Return the command with every subcommand that this folder holds."""
+    group = click.Group(
+        name="modelguard",
+        help="One gate in front of every machine-learning model load.",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        params=[click.Option(["-v", "--verbose"], is_flag=True, help="Tell on stderr what is being done.")],
+        callback=_prepare,
+    )
+    for part in parts("modelguard.cli", Subcommand):
+        group.add_command(part.command)
+    return click.version_option(__version__, prog_name="modelguard")(group)
+
+
+def _prepare(verbose: bool) -> None:  # click passes flags by name
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(message)s", stream=sys.stderr)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit with its code."""
+    try:
+        code = application().main(arguments, standalone_mode=False)
+    except ModelguardError as error:
+        click.echo(f"error: {error}", err=True)
+        code = next(code for kind, code in _CODES if isinstance(error, kind))
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = INVALID
+    except BrokenPipeError:
+        code = INCOMPLETE
+    except Exception:
+        logging.getLogger(__name__).exception("internal fault; please report it")
+        code = INCOMPLETE
+    sys.exit(code if isinstance(code, int) else 0)

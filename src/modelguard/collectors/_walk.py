@@ -1,0 +1,122 @@
+"""Reads some bytes by every format that accepts them, and what they contain in the same way.
+
+The walk is where silence becomes a fact: a reader's fault is `Unread`, bytes that nobody accepts are `Opaque`, and a
+name that promises a format which the bytes do not keep is `Malformed`. Nothing that a reader raises leaves it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from attrs import evolve, field, frozen
+
+from modelguard.formats.format import Format
+from modelguard.terms.content import Budget, Content
+from modelguard.terms.errors import ReadError
+from modelguard.terms.facts import Fact, Malformed, Noted, Opaque, Recognised, Unread
+
+_log = logging.getLogger(__name__)
+
+HEAD = 16
+"""Bytes that `Opaque` shows of a content."""
+
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: a pointer is UTF-8 text of less than 1024 bytes.
+_LFS_HEADS = (b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/")
+_LFS_SIZE = 1024
+
+
+@frozen(kw_only=True)
+class Reading:
+    """One level of the walk: what the readers of this level are given as `Walk`."""
+
+    budget: Budget
+    paths: frozenset[str]
+    formats: tuple[Format, ...]
+    depth: int = field(default=0)
+
+    def inside(self, content: Content) -> Iterator[Fact]:
+        """Read a part of a content one level deeper; deeper than the budget allows it is `Unread`."""
+        if self.depth >= self.budget.depth:
+            reason = f"nested deeper than {self.budget.depth} levels"
+            yield Unread(location=content.location, format="", reason=reason)
+            return
+        yield from evolve(self, depth=self.depth + 1).read(content)
+
+    def read(self, content: Content) -> Iterator[Fact]:
+        """Yield every fact about a content. Raises nothing because of its bytes."""
+        if content.size == 0:
+            yield self._empty(content)
+            return
+        if is_lfs_pointer(content):
+            yield _lfs_pointer(content)
+            return
+        accepting: list[Format] = []
+        for format_ in self.formats:
+            yield from _guarded(content, format_, partial(_ask, format_, content, accepting))
+        claiming = [format_ for format_ in self.formats if claims(format_, content.name)]
+        if claiming and not any(format_ in accepting for format_ in claiming):
+            yield _wrong_format(content, claiming)
+        if not accepting:
+            yield Opaque(location=content.location, size=content.size, head=_head(content).hex())
+            return
+        yield Recognised(location=content.location, formats=tuple(sorted(format_.name for format_ in accepting)))
+        for format_ in accepting:
+            yield from _guarded(content, format_, partial(format_.read, content, self))
+
+    def _empty(self, content: Content) -> Fact:
+        claiming = [format_.name for format_ in self.formats if claims(format_, content.name)]
+        if not claiming:
+            return Noted(location=content.location, format="", rule="empty-file", detail="the file holds no bytes")
+        detail = f"the file holds no bytes, although its name promises {' or '.join(claiming)}"
+        return Malformed(location=content.location, format=claiming[0], rule="empty-file", detail=detail)
+
+
+def claims(format_: Format, name: str) -> bool:
+    """Tell whether loaders expect this format under this file name."""
+    last = PurePosixPath(name).name.lower()
+    return last in format_.whole_names or any(last.endswith(ending) for ending in format_.endings)
+
+
+def is_lfs_pointer(content: Content) -> bool:
+    """Tell whether the bytes are a Git LFS pointer, which stands for a file that was not fetched."""
+    return content.size < _LFS_SIZE and _head(content, len(_LFS_HEADS[0])).startswith(_LFS_HEADS)
+
+
+def _ask(format_: Format, content: Content, accepting: list[Format]) -> Iterable[Fact]:
+    if format_.accepts(content):
+        accepting.append(format_)
+    return ()
+
+
+def _guarded(content: Content, format_: Format, facts: Callable[[], Iterable[Fact]]) -> Iterator[Fact]:
+    """Yield what a reader yields; when it stops with an error, yield `Unread` instead of raising."""
+    try:
+        yield from facts()
+    except ReadError as error:
+        yield Unread(location=content.location, format=format_.name, reason=str(error))
+    except Exception as error:  # noqa: BLE001  # a reader's own mistake must not hide the rest of the model
+        _log.exception("the reader of %s failed on %s", format_.name, content.location)
+        reason = f"internal fault: {type(error).__name__}: {error}"
+        yield Unread(location=content.location, format=format_.name, reason=reason)
+
+
+def _head(content: Content, length: int = HEAD) -> bytes:
+    try:
+        return content.head(length)
+    except ReadError:
+        return b""
+
+
+def _lfs_pointer(content: Content) -> Malformed:
+    detail = "a Git LFS pointer stands here instead of the file: the bytes of the model were not fetched"
+    return Malformed(location=content.location, format="git-lfs", rule="lfs-pointer", detail=detail)
+
+
+def _wrong_format(content: Content, claiming: list[Format]) -> Malformed:
+    names = " or ".join(format_.name for format_ in claiming)
+    head = _head(content)
+    detail = f"the name promises {names}, but the bytes are not; they begin with {head.hex(' ', 4)}"
+    return Malformed(location=content.location, format=claiming[0].name, rule="wrong-format", detail=detail)

@@ -1,0 +1,111 @@
+"""Reads every file of the snapshot by every format that accepts its bytes.
+
+A file is opened once, without following links and without waiting on devices, and read only at offsets, so that a
+hostile file can neither block nor lead elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from modelguard._registry import parts
+from modelguard.collectors._walk import Reading
+from modelguard.collectors.collector import Case, Collector
+from modelguard.formats.format import Format
+from modelguard.terms.artifact import Artifact, Location
+from modelguard.terms.content import Budget, Content
+from modelguard.terms.errors import ReadError
+from modelguard.terms.facts import Digested, Fact, Unread
+
+# Flags that not every system has: links are not followed, a FIFO does not block, children do not inherit.
+_FLAGS = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
+)
+
+
+def gather(case: Case) -> Iterator[Fact]:
+    """Yield the facts about the contents of every file of the snapshot."""
+    yield from read_artifacts(case.snapshot.artifacts, case.budget)
+
+
+def read_artifacts(
+    artifacts: Iterable[Artifact], budget: Budget, *, formats: tuple[Format, ...] | None = None
+) -> Iterator[Fact]:
+    """Yield the facts about the contents of files.
+
+    `formats` are those of the room unless a test brings its own. All files share the budget; what it does not
+    suffice for is `Unread`.
+    """
+    artifacts = tuple(artifacts)
+    known = parts("modelguard.formats", Format) if formats is None else formats
+    reading = Reading(budget=budget, paths=frozenset(artifact.path for artifact in artifacts), formats=known)
+    for artifact in artifacts:
+        yield from _read_artifact(artifact, reading)
+
+
+def _read_artifact(artifact: Artifact, reading: Reading) -> Iterator[Fact]:
+    location = Location(artifact.path)
+    try:
+        with opened(artifact) as content:
+            yield Digested(location=location, size=artifact.size, digest=artifact.digest)
+            yield from reading.read(content)
+    except (ReadError, OSError) as error:
+        yield Unread(location=location, format="", reason=str(error))
+
+
+@contextmanager
+def opened(artifact: Artifact) -> Iterator[Content]:
+    """Open the file of an artifact for reading at offsets.
+
+    Raises `ReadError` when there is no regular file of the promised size, `OSError` when it cannot be opened.
+    """
+    if artifact.file is None:
+        raise ReadError("the bytes of this file are not on this machine")
+    with open_content(artifact.file, name=artifact.path) as content:
+        if content.size != artifact.size:
+            raise ReadError(f"the file has {content.size} bytes, the snapshot promises {artifact.size}")
+        yield content
+
+
+@contextmanager
+def open_content(file: Path, *, name: str = "") -> Iterator[Content]:
+    """Open a file for reading at offsets; `name` is the path under which its facts are filed.
+
+    Raises `ReadError` when it is not a regular file, `OSError` when it cannot be opened.
+    """
+    descriptor = os.open(file, _FLAGS)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ReadError("not a regular file")
+        yield Content(location=Location(name or str(file)), size=status.st_size, fetch=_fetch_from(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _fetch_from(descriptor: int) -> Callable[[int, int], bytes]:
+    read_at = os.pread if hasattr(os, "pread") else _seek_and_read
+
+    def fetch(offset: int, length: int) -> bytes:
+        data = read_at(descriptor, length, offset)
+        while 0 < len(data) < length:  # one call returns at most 0x7ffff000 bytes on Linux
+            more = read_at(descriptor, length - len(data), offset + len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+    return fetch
+
+
+def _seek_and_read(descriptor: int, length: int, offset: int) -> bytes:
+    """Do what `os.pread` does on systems that lack it; the walk is the only reader of the descriptor."""
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.read(descriptor, length)
+
+
+CONTENTS = Collector(name="contents", gather=gather)

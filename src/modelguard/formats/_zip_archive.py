@@ -1,0 +1,405 @@
+"""Lays all records of a ZIP archive side by side and tells where they disagree.
+
+Readers of ZIP trust different records: Python's zipfile the last end record and the directory, miniz (in PyTorch) the
+directory but neither CRC nor local names, streaming readers the local headers alone. A payload can hide wherever two
+of them see different members. So every member that any record speaks of is returned, and each disagreement is a fault
+(CVE-2025-1944, CVE-2025-1945, CVE-2025-10156).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Literal, TypeAlias
+
+from attrs import evolve, field, frozen
+
+from modelguard.formats import _zip_records as records
+from modelguard.formats._names import name_faults, twin_key
+from modelguard.formats._zip_records import DEFLATED, ENCRYPTED, STORED, STREAMED, UTF8, End, Record
+from modelguard.terms.content import CHUNK, Content
+from modelguard.terms.errors import BudgetSpent, ReadError
+
+Origin: TypeAlias = Literal["directory", "local header", "orphan"]
+Fault: TypeAlias = tuple[str, str]
+"""A rule and what was found; the reader makes a `Malformed` of it."""
+
+# The flag bits that say nothing about how to read: two hints of deflate, the descriptor, the encoding of names.
+_PLAIN_FLAGS = 0x2 | 0x4 | STREAMED | UTF8
+_LINK, _REGULAR, _FOLDER, _KIND = 0xA000, 0x8000, 0x4000, 0xF000
+_PADDING = 1 << 16
+_ORPHANS = 10_000
+# Who owns bytes that are not a member's.
+_END, _COMMENT, _DIRECTORY = "the end record", "the comment", "the directory"
+_OWN = (_END, _COMMENT, _DIRECTORY)
+_NAMES = 200_000
+_METHODS = frozenset({*range(21), *range(93, 100)})
+
+
+@frozen(kw_only=True)
+class Entry:
+    """One member as one record describes it: where its data begin, and how many bytes there are."""
+
+    name: str
+    method: int
+    crc: int
+    start: int
+    compressed: int
+    expanded: int
+    header: int
+    origin: Origin = "directory"
+    encrypted: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        """A directory has no data; deflate writes nothing as two bytes."""
+        return self.name.endswith("/") and self.expanded == 0 and self.compressed <= 2
+
+
+@frozen(kw_only=True)
+class Archive:
+    """Every member that any record speaks of, the faults, the padding, and the bytes that belong to nobody."""
+
+    entries: tuple[Entry, ...]
+    faults: tuple[Fault, ...] = ()
+    gaps: tuple[tuple[int, int], ...] = ()
+    notes: tuple[Fault, ...] = ()
+
+
+@frozen
+class _Survey:
+    """What is gathered while the records are compared. `spans` are the bytes that have an owner."""
+
+    content: Content
+    limit: int
+    entries: list[Entry] = field(factory=list)
+    faults: list[Fault] = field(factory=list)
+    notes: list[Fault] = field(factory=list)
+    spans: list[tuple[int, int, str]] = field(factory=list)
+    gaps: list[tuple[int, int]] = field(factory=list)
+    directories: set[tuple[int, int]] = field(factory=set)
+
+    def fault(self, rule: str, detail: str) -> None:
+        self.faults.append((rule, detail))
+
+
+def looks_like_zip(content: Content) -> bool:
+    """Tell cheaply whether some reader of ZIP would take these bytes: by their head, or by an end record."""
+    return content.head(4) in {records.LOCAL, records.END, records.DESCRIPTOR} or bool(records.ends(content))
+
+
+def member_names(content: Content) -> Iterator[str]:
+    """Yield the names in the directory of the last end record, for formats that know their archives by them.
+
+    Nothing is compared. What only another record names makes no archive of a special kind: the zip format reads it.
+    """
+    found = records.ends(content)
+    last = [end for end in found if end.at == found[0].at]
+    starts = {start: end.directory_end for end in last for start in (end.directory_end - end.size, end.offset)}
+    for start, limit in sorted(starts.items()):
+        for record in islice(records.directory(content, start, limit), _NAMES):
+            yield record.name
+
+
+def open_archive(content: Content, limit: int) -> Archive:
+    """Read and compare every record.
+
+    Whatever is wrong with the records is a fault. Raises `BudgetSpent` when there are more than `limit` members, and
+    `ReadError` when the bytes cannot be read.
+    """
+    survey = _Survey(content, limit)
+    _survey_directories(survey)
+    _compare_names(survey)
+    _compare_spans(survey)
+    _sweep(survey)
+    return Archive(
+        entries=tuple(survey.entries),
+        faults=tuple(survey.faults),
+        gaps=tuple(survey.gaps),
+        notes=tuple(survey.notes),
+    )
+
+
+def _survey_directories(survey: _Survey) -> None:
+    """Follow every end record, the last in the file first, but those that are a member's own data."""
+    followed: dict[tuple[int, ...], End] = {}
+    for end in records.ends(survey.content):
+        if _place(end) not in followed and not _is_inside_a_member(survey, end):
+            followed[_place(end)] = end
+            _follow(survey, end)
+    found = list(followed.values())
+    if not found:  # a torn archive: every member is an orphan
+        survey.fault("zip-no-directory", "no end record leads to a directory: the archive is cut off or forged")
+    if len(found) > 1:
+        where = ", ".join(f"{end.how} at {end.at}" for end in found)
+        survey.fault("zip-several-ends", f"several end records, of which readers take different ones: {where}")
+    for end in found:
+        _claim_comment(survey, end)
+
+
+def _place(end: End) -> tuple[int, ...]:
+    return end.at, end.directory_end, end.size, end.offset, end.total
+
+
+def _is_inside_a_member(survey: _Survey, end: End) -> bool:
+    return any(start <= end.at < stop for start, stop, owner in survey.spans if owner not in _OWN)
+
+
+def _follow(survey: _Survey, end: End) -> None:
+    _check_end(survey, end)
+    survey.spans.append((end.directory_end, end.at + 22, _END))
+    for start, shift in _directory_starts(survey, end):
+        if (start, shift) not in survey.directories:
+            survey.directories.add((start, shift))
+            _survey_directory(survey, end, start, shift)
+
+
+def _check_end(survey: _Survey, end: End) -> None:
+    size = survey.content.size
+    if any(end.disks):
+        survey.fault("zip-disk", f"the end record at {end.at} speaks of several disks")
+    if end.here != end.total:
+        survey.fault("zip-directory-count", f"the end record at {end.at} counts {end.here} and {end.total} members")
+    if end.after > size:
+        survey.fault("zip-comment", f"the comment of the end record at {end.at} is longer than the file")
+    if end.directory_end not in (end.at, end.at - 76):
+        survey.fault("zip64-end", f"{end.at - end.directory_end} bytes of zip64 records stand before {end.at}, not 76")
+    if end.how == "zip64 beside":
+        survey.fault("zip64-end-differs", f"the zip64 locator before {end.at} does not name the record beside it")
+    if end.comment:
+        survey.notes.append(("zip-comment", f"the archive has a comment of {len(end.comment)} bytes"))
+
+
+def _claim_comment(survey: _Survey, end: End) -> None:
+    """Count the comment as owned unless another end record stands in it."""
+    after = min(end.after, survey.content.size)
+    if not any(end.at < start < after for start, _, owner in survey.spans if owner == _END):
+        survey.spans.append((end.at + 22, after, _COMMENT))
+
+
+def _directory_starts(survey: _Survey, end: End) -> Iterator[tuple[int, int]]:
+    """Yield where the directory may begin, with what is then added to the offsets in it.
+
+    Python's zipfile reckons back from the end record, miniz takes the written offset.
+    """
+    beside = end.directory_end - end.size
+    if end.total == 0 and end.size == 0:
+        return
+    if beside != end.offset:
+        detail = f"the directory is at {beside}, the end record says {end.offset}: bytes were put in front or taken out"
+        survey.fault("zip-shifted", detail)
+        yield beside, beside - end.offset
+    yield end.offset, 0
+
+
+def _survey_directory(survey: _Survey, end: End, start: int, shift: int) -> None:
+    count, after = 0, start
+    try:
+        for record in records.directory(survey.content, start, end.directory_end):
+            count, after = count + 1, record.after
+            _survey_record(survey, record, record.header + shift)
+    except BudgetSpent:
+        raise
+    except ReadError as error:
+        survey.fault("zip-directory-damaged", str(error))
+    if count == 0:
+        return
+    survey.spans.append((start, after, _DIRECTORY))
+    if count != end.total:
+        detail = f"the end record at {end.at} counts {end.total} members, the directory holds {count}"
+        survey.fault("zip-directory-count", detail)
+    if after != end.directory_end or after - start != end.size:
+        detail = f"the directory at {start} ends at {after}, the end record at {end.at} says {start + end.size}"
+        survey.fault("zip-directory-size", detail)
+
+
+def _survey_record(survey: _Survey, record: Record, at: int) -> None:
+    content, name = survey.content, record.name
+    if len(survey.entries) >= survey.limit:
+        raise BudgetSpent("more archive members than the budget allows")
+    survey.faults.extend(_record_faults(record))
+    header = records.local(content, at)
+    if header is None:
+        survey.fault("zip-no-local-header", f"{name!r}: no local header at {at}")
+        return
+    survey.faults.extend(_differences(record, header))
+    entry = _entry(record, header, at, "directory")
+    survey.entries.append(_fitted(survey, entry))
+    for variant in _variants(entry, record, header):
+        survey.entries.append(_fitted(survey, variant))
+    survey.spans.append((at, _span_end(survey, record, header), repr(name)))
+
+
+def _record_faults(record: Record) -> Iterator[Fault]:
+    """Yield what is wrong with a directory record on its own."""
+    name = record.name
+    for fault in name_faults(name):
+        yield "zip-name", f"{name!r} {fault}"
+    if record.unicode_name and record.raw_name.isascii() and record.unicode_name != name:
+        yield "zip-name-differs", f"{name!r} is called {record.unicode_name!r} in its Unicode Path field"
+    if record.flags & UTF8 and not _is_utf8(record.raw_name):
+        yield "zip-name", f"{name!r} is not the UTF-8 that its flags promise"
+    if record.flags & ENCRYPTED:
+        yield "zip-encrypted", f"{name!r} says that it is encrypted"
+    if record.flags & ~(_PLAIN_FLAGS | ENCRYPTED):
+        yield "zip-flags", f"{name!r} has the flags 0x{record.flags:04x}, which readers treat differently"
+    if record.method not in (STORED, DEFLATED):
+        yield "zip-method", f"{name!r} has compression method {record.method}, which not every reader knows"
+    if record.method == STORED and record.compressed != record.expanded:
+        yield "zip-sizes", f"{name!r} is stored, but has sizes {record.compressed} and {record.expanded}"
+    if record.extra_differs:
+        yield "zip64-extra-differs", f"{name!r}: the zip64 extra field contradicts the directory record"
+    if record.disk not in (0, 0xFFFF):
+        yield "zip-disk", f"{name!r} is said to be on disk {record.disk}"
+    kind = record.mode & _KIND
+    if kind not in (0, _REGULAR, _FOLDER):
+        yield "zip-link" if kind == _LINK else "zip-special", f"{name!r} has the file mode 0o{record.mode:o}"
+    if record.mode & 0o6000:
+        yield "zip-mode", f"{name!r} asks to run with its owner's rights (mode 0o{record.mode:o})"
+    if name.endswith("/") and (record.compressed or record.expanded) and record.expanded:
+        yield "zip-folder-data", f"{name!r} is a directory with {record.expanded} bytes of data"
+
+
+def _differences(record: Record, header: Record) -> Iterator[Fault]:
+    """Yield where a local header says something else than the directory."""
+    name, streamed = record.name, bool(header.flags & STREAMED)
+    if header.raw_name != record.raw_name:
+        yield "zip-name-differs", f"{name!r} is called {header.name!r} in its local header"
+    if header.flags != record.flags:
+        detail = f"{name!r} has the flags 0x{record.flags:04x}, in its local header 0x{header.flags:04x}"
+        yield "zip-flags-differ", detail
+    if header.method != record.method:
+        yield "zip-method-differs", f"{name!r} has method {record.method}, in its local header {header.method}"
+    if header.extra_differs:
+        yield "zip64-extra-differs", f"{name!r}: the zip64 extra field contradicts the local header"
+    here, there = (header.compressed, header.expanded), (record.compressed, record.expanded)
+    if here != there and not (streamed and _is_unknown(header)):
+        yield "zip-sizes-differ", f"{name!r} has sizes {there}, in its local header {here}"
+    if header.crc != record.crc and not (streamed and header.crc == 0):
+        yield "zip-crc-differs", f"{name!r} has CRC {record.crc:08x}, in its local header {header.crc:08x}"
+
+
+def _is_unknown(header: Record) -> bool:
+    """Tell whether a local header leaves the sizes to the descriptor: as zero, or as a full 32-bit field."""
+    return {header.compressed, header.expanded} <= {0, 0xFFFFFFFF}
+
+
+def _entry(record: Record, header: Record, at: int, origin: Origin) -> Entry:
+    return Entry(
+        name=record.name,
+        method=record.method,
+        crc=record.crc,
+        start=header.after,
+        compressed=record.compressed,
+        expanded=record.expanded,
+        header=at,
+        origin=origin,
+        encrypted=bool((record.flags | header.flags) & ENCRYPTED),
+    )
+
+
+def _variants(entry: Entry, record: Record, header: Record) -> Iterator[Entry]:
+    """Yield the member as its local header describes it, if that is another name or other bytes."""
+    local = _entry(header, header, entry.header, "local header")
+    if header.flags & STREAMED and _is_unknown(header):
+        local = evolve(local, compressed=record.compressed, expanded=record.expanded, crc=record.crc)
+    keys = [(each.name, each.method, each.compressed) for each in (entry, local)]
+    if keys[0] != keys[1]:
+        yield local
+
+
+def _fitted(survey: _Survey, entry: Entry) -> Entry:
+    """Cut a member to the bytes that are there, so that they are read at all."""
+    there = survey.content.size - entry.start
+    if entry.compressed <= there:
+        return entry
+    survey.fault("zip-cut-off", f"{entry.name!r} should have {entry.compressed} bytes, {there} are there")
+    return evolve(entry, compressed=there)
+
+
+def _span_end(survey: _Survey, record: Record, header: Record) -> int:
+    end = min(header.after + record.compressed, survey.content.size)
+    if not header.flags & STREAMED:
+        return end
+    length = records.descriptor_length(survey.content, end, record)
+    if length is None and (record.compressed or record.crc):
+        survey.fault("zip-descriptor", f"{record.name!r}: no data descriptor that agrees with the directory")
+    return end + (length or 0)
+
+
+def _compare_names(survey: _Survey) -> None:
+    names = Counter(entry.name for entry in survey.entries if entry.origin == "directory")
+    first: dict[str, str] = {}
+    for name, count in names.items():
+        if count > 1:
+            detail = f"{name!r} is there {count} times: some readers take the first, some the last"
+            survey.fault("zip-duplicate", detail)
+        other = first.setdefault(twin_key(name), name)
+        if other != name:
+            survey.fault("zip-twin", f"{name!r} and {other!r} are one file where case or form is ignored")
+
+
+def _compare_spans(survey: _Survey) -> None:
+    """Find bytes that two owners claim, and bytes that nobody does."""
+    at, before = 0, "the beginning"
+    for start, end, owner in sorted(survey.spans):
+        if start < at:
+            survey.fault("zip-overlap", f"{owner} at {start} overlaps {before}, which ends at {at}")
+        elif start > at:
+            _add_gap(survey, at, start)
+        if end >= at:
+            at, before = end, owner
+    if at < survey.content.size:
+        _add_gap(survey, at, survey.content.size)
+
+
+def _add_gap(survey: _Survey, start: int, end: int) -> None:
+    length = end - start
+    if start == 0 and end == survey.content.size:
+        survey.gaps.append((start, end))
+        return
+    if start == 0:
+        survey.fault("zip-prefix", f"{length} bytes stand before the archive")
+    elif end == survey.content.size:
+        survey.fault("zip-trailing", f"{length} bytes stand after the archive")
+    elif length <= _PADDING and not survey.content.read(start, length).strip(b"\0"):
+        survey.notes.append(("zip-padding", f"{length} zero bytes at {start} belong to no member"))
+        return
+    else:
+        survey.fault("zip-gap", f"{length} bytes at {start} belong to no member")
+    survey.gaps.append((start, end))
+
+
+def _sweep(survey: _Survey) -> None:
+    """Look for local headers in bytes that belong to nobody: members that only a streaming reader sees."""
+    orphans = 0
+    for start, end in survey.gaps:
+        for at in _marks(survey.content, start, end):
+            header = records.local(survey.content, at)
+            if header is None or header.after > end or not header.raw_name or header.method not in _METHODS:
+                continue
+            orphans += 1
+            if orphans > _ORPHANS:
+                raise BudgetSpent(f"more than {_ORPHANS} local headers outside of the directory")
+            survey.fault("zip-orphan", f"{header.name!r} at {at} is in no directory")
+            unknown = bool(header.flags & STREAMED) and _is_unknown(header)
+            length = end - header.after if unknown else min(header.compressed, end - header.after)
+            survey.entries.append(evolve(_entry(header, header, at, "orphan"), compressed=length))
+
+
+def _marks(content: Content, start: int, end: int) -> Iterator[int]:
+    for chunk_at in range(start, end, CHUNK):
+        data = content.read(chunk_at, min(CHUNK + len(records.LOCAL) - 1, end - chunk_at))
+        at = data.find(records.LOCAL)
+        while at >= 0:
+            yield chunk_at + at
+            at = data.find(records.LOCAL, at + 1)
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

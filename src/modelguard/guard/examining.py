@@ -1,0 +1,134 @@
+"""Gather facts, ask every check, judge: the pipe that every command and every load goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from modelguard._registry import parts
+from modelguard.checks.check import Check
+from modelguard.collectors.collector import Case, Collector
+from modelguard.guard.gate import Gate
+from modelguard.lock import Entry
+from modelguard.picklevm.knowledge.lookup import PROFILES
+from modelguard.policy.judging import Circumstances, judge
+from modelguard.policy.settings import Excuse
+from modelguard.sources.local import in_place
+from modelguard.sources.source import source_for
+from modelguard.terms.artifact import LocalRef, Location, ModelRef, Snapshot
+from modelguard.terms.errors import ModelguardError, PolicyError
+from modelguard.terms.facts import Dossier, Fact, Unread
+from modelguard.terms.verdict import Examination
+
+CONTENT_ONLY = ("contents",)
+"""The collectors that look at nothing but the bytes."""
+
+
+def examine(
+    ref: str | Path | ModelRef,
+    gate: Gate | None = None,
+    *,
+    collectors: Iterable[str] | None = None,
+) -> Examination:
+    """Examine a model where it lies (a local one) or as it is now upstream, without asking the lock about it.
+
+    Raises `RefError`, `SourceError`, `PolicyError` or `StoreError`; a model that the policy refuses is no error: see
+    `Examination.verdict`.
+    """
+    gate = gate or Gate.open()
+    found = gate.canonical(ref)
+    if isinstance(found, LocalRef):
+        snapshot = in_place(found, gate.options)
+    else:
+        source = source_for(found)
+        snapshot = source.fetch(source.resolve(found, gate.options), gate.store, gate.options, {})
+    return examine_snapshot(snapshot, gate, collectors=collectors)
+
+
+def examine_snapshot(
+    snapshot: Snapshot,
+    gate: Gate,
+    *,
+    entry: Entry | None = None,
+    lock_trouble: str = "",
+    collectors: Iterable[str] | None = None,
+    facts: Iterable[Fact] = (),
+) -> Examination:
+    """Examine bytes that are at hand. With an `entry`, they are compared with what it approves.
+
+    `collectors` names those to run (all offline ones by default); `facts` are added to what they gather.
+    """
+    case = Case(
+        snapshot=snapshot,
+        policy=gate.policy,
+        today=gate.today,
+        home=gate.home,
+        entry=entry,
+        lock_trouble=lock_trouble,
+    )
+    chosen = [one for one in _collectors() if (one.offline if collectors is None else one.name in set(collectors))]
+    dossier = Dossier(snapshot=snapshot, facts=(*facts, *gather(case, chosen)))
+    findings = tuple(finding for check in checks() for finding in check.ask(dossier))
+    verdict = judge(findings, gate.policy, _circumstances(case))
+    return Examination(snapshot=snapshot, dossier=dossier, findings=findings, verdict=verdict)
+
+
+def gather(case: Case, collectors: Iterable[Collector]) -> list[Fact]:
+    """Run collectors one after the other; one that fails leaves `Unread`, and the facts that it wrote before."""
+    facts: list[Fact] = []
+    for collector in collectors:
+        try:
+            for fact in collector.gather(case):
+                facts.append(fact)  # noqa: PERF402  # what came before a fault has to stay
+        except PolicyError:
+            raise
+        except ModelguardError as error:
+            location = Location(case.snapshot.ref.key)
+            facts.append(Unread(location=location, format=collector.name, reason=error.message))
+    return facts
+
+
+def checks() -> tuple[Check, ...]:
+    """Return every check, by module name."""
+    return parts("modelguard.checks", Check)
+
+
+def default_profiles() -> frozenset[str]:
+    """Return the permission profiles that are on without being named: those whose names only build data."""
+    return frozenset(name for name, profile in PROFILES.items() if profile.default)
+
+
+def _collectors() -> tuple[Collector, ...]:
+    return parts("modelguard.collectors", Collector)
+
+
+def _circumstances(case: Case) -> Circumstances:
+    entry = case.entry
+    accepted = () if entry is None else entry.accepted
+    name = case.snapshot.ref.key if entry is None else entry.id
+    _check_profiles(case.policy.profiles)
+    return Circumstances(
+        model=name,
+        today=case.today.isoformat(),
+        profiles=default_profiles(),
+        accepted=tuple(
+            Excuse(
+                check=row.check,
+                model=name,
+                path=row.path,
+                subject=row.subject,
+                reason=row.reason,
+                until=row.until,
+                line=f"{case.policy.lockfile}: accepted[{index}]",
+            )
+            for index, row in enumerate(accepted)
+        ),
+    )
+
+
+def _check_profiles(named: frozenset[str]) -> None:
+    unknown = sorted(named - PROFILES.keys())
+    if unknown:
+        raise PolicyError(
+            f"content.profiles: there is no profile {unknown[0]!r}", remedy=f"known: {', '.join(sorted(PROFILES))}"
+        )

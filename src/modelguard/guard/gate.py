@@ -1,0 +1,120 @@
+"""The policy, the lock and the store that belong together, found from where the user stands."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from attrs import field, frozen
+
+from modelguard.lock import Entry, Lock
+from modelguard.policy.reading import find_policy, load_policy
+from modelguard.policy.settings import Policy
+from modelguard.sources.source import Options, Progress, Quiet
+from modelguard.sources.store import Store
+from modelguard.terms.artifact import HubRef, LocalRef, ModelRef, parse_ref, printable
+from modelguard.terms.errors import LockError
+
+
+@frozen(kw_only=True)
+class Gate:
+    """Everything that an examination depends on beside the model itself.
+
+    `home` is the directory of the lock: relative paths of local models start there. `today` is the date for questions
+    of expiry.
+    """
+
+    policy: Policy
+    lock_path: Path
+    store: Store
+    options: Options
+    today: date = field(factory=lambda: datetime.now(UTC).date())
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        start: Path | None = None,
+        policy: Policy | Path | None = None,
+        lock: Path | None = None,
+        store: Path | None = None,
+        offline: bool = False,
+        progress: Progress | None = None,
+        unreachable_commits: bool = False,
+    ) -> Gate:
+        """Find the policy above `start` (the working directory by default) and the lock and store that go with it.
+
+        `MODELGUARD_OFFLINE=1` and `HF_HUB_OFFLINE=1` in the environment are as good as `offline`.
+
+        Raises `PolicyError` or `StoreError`.
+        """
+        start = (start or Path.cwd()).absolute()
+        path = find_policy(start) if policy is None else None
+        settings = policy if isinstance(policy, Policy) else load_policy(policy or path)
+        base = Path(settings.origin).absolute().parent if settings.origin else start
+        lock_path = (lock or base / settings.lockfile).absolute()
+        options = Options(
+            home=lock_path.parent,
+            offline=offline or _set("MODELGUARD_OFFLINE") or _set("HF_HUB_OFFLINE"),
+            endpoint=os.environ.get("HF_ENDPOINT") or None,
+            token=os.environ.get("HF_TOKEN") or None,
+            unreachable_commits=unreachable_commits,
+            progress=progress or Quiet(),
+        )
+        return cls(policy=settings, lock_path=lock_path, store=Store(store) if store else Store(), options=options)
+
+    @property
+    def home(self) -> Path:
+        return self.lock_path.parent
+
+    def canonical(self, ref: str | os.PathLike[str] | ModelRef) -> ModelRef:
+        """Read a reference; a local one is rewritten relative to the lock, as the lock files it.
+
+        Raises `RefError`.
+        """
+        if isinstance(ref, os.PathLike):
+            found: ModelRef = LocalRef(os.fspath(ref))
+        else:
+            found = parse_ref(ref) if isinstance(ref, str) else ref
+        if not isinstance(found, LocalRef):
+            return found
+        path = Path(os.path.normpath(Path(found.path).expanduser().absolute()))
+        return LocalRef(path.relative_to(self.home).as_posix() if path.is_relative_to(self.home) else path.as_posix())
+
+    def place(self, ref: LocalRef) -> Path:
+        """Return where a canonical local reference lies on this machine."""
+        return self.home / ref.path
+
+    def read_lock(self) -> Lock | None:
+        """Return the lock, or None when there is none. Raises `LockError` when it is damaged."""
+        return Lock.read(self.lock_path) if self.lock_path.exists() else None
+
+    def entry_for(self, ref: ModelRef) -> tuple[Entry | None, str]:
+        """Return the entry of a canonical reference; without one, the reason why there is none."""
+        lock = self.read_lock()
+        if lock is None:
+            return None, f"there is no lock at {self.lock_path}"
+        entry = lock.find(ref)
+        if entry is None:
+            return None, f"the lock has no entry for this model{_hint(lock, ref)}"
+        return entry, ""
+
+    def require_lock(self) -> Lock:
+        """Return the lock. Raises `LockError` when there is none or it is damaged."""
+        lock = self.read_lock()
+        if lock is None:
+            raise LockError(f"there is no lock at {self.lock_path}", remedy="modelguard lock ORG/NAME writes one")
+        return lock
+
+
+def _set(name: str) -> bool:
+    return os.environ.get(name, "").upper() in {"1", "TRUE", "YES", "ON"}
+
+
+def _hint(lock: Lock, ref: ModelRef) -> str:
+    if isinstance(ref, HubRef) and not ref.org:
+        same = [key for key in lock.entries if key.endswith(f"/{ref.name}")]
+        if same:
+            return f"; write the full name: {', '.join(printable(key) for key in same)}"
+    return ""

@@ -1,0 +1,115 @@
+"""Loading what was approved, and nothing else.
+
+Each load gets a directory that holds exactly the locked files, linked from the private store. The files are hashed and
+examined there, and the loader is handed paths in that directory: what was read is what is loaded.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from modelguard.guard.gate import Gate
+from modelguard.guard.standing import Standing, admitted
+from modelguard.loaders.choose import choose
+from modelguard.loaders.loader import Handover
+from modelguard.terms.errors import LoaderError
+from modelguard.terms.facts import Import, Recognised
+from modelguard.terms.verdict import Examination
+
+Loaded = TypeVar("Loaded")
+
+_KEPT = ExitStack()
+"""Views of models that this process has loaded: some frameworks open files again later. Removed at exit."""
+atexit.register(_KEPT.close)
+
+
+def guarded_load(
+    ref: str | os.PathLike[str],
+    *args: Any,
+    loader: str | None = None,
+    file: str | None = None,
+    gate: Gate | None = None,
+    **options: Any,
+) -> Any:
+    """Load a locked model, or raise.
+
+    `ref` is `org/name`, a local path or an https address, as it was given to `modelguard lock`. `loader` names the
+    framework and what to call in it (`"transformers.AutoModel"`, `"safetensors.numpy"`); without it, the files decide,
+    and several possibilities are an error that lists them. `file` picks one file of the model. `args` and `options` go
+    to the framework, except those that would weaken it.
+
+    Raises `ModelRefused` (with the whole examination), `LockError`, `PolicyError`, `RefError`, `LoaderError`, or
+    `SourceError` when bytes that are not in the store cannot be fetched.
+    """
+    gate = gate or Gate.open()
+    standing = _KEPT.enter_context(admitted(ref, gate))
+    file = file or standing.inner
+    formats = _formats(standing.examination)
+    chosen, target = choose(formats, file, loader)
+    return chosen.load(
+        Handover(
+            root=standing.root,
+            file=None if file is None else _inside(standing, file),
+            formats=formats,
+            imports=_imports(standing.examination),
+            target=target,
+            remote_code=gate.policy.remote_code == "locked" and standing.entry.remote_code,
+            args=args,
+            options=options,
+        )
+    )
+
+
+@contextmanager
+def verified_snapshot(ref: str | os.PathLike[str], *, gate: Gate | None = None) -> Iterator[Path]:
+    """Give a directory that holds exactly the approved files, for frameworks that modelguard does not know.
+
+    The directory goes away at the end of the `with` block. Raises as `guarded_load` does.
+    """
+    with admitted(ref, gate or Gate.open()) as standing:
+        yield standing.path
+
+
+def guarded(load: Callable[..., Loaded], *, gate: Gate | None = None) -> Callable[..., Loaded]:
+    """Wrap any callable that takes a path or a model's name first, so that it is given verified bytes only.
+
+        load = guarded(torch.load)
+        obj = load("model.pt", map_location="cpu")
+
+    The wrapper raises as `guarded_load` does.
+    """
+
+    @functools.wraps(load)
+    def checked(ref: str | os.PathLike[str], *args: Any, **options: Any) -> Loaded:
+        standing = _KEPT.enter_context(admitted(ref, gate or Gate.open()))
+        return load(os.fspath(standing.path), *args, **options)
+
+    return checked
+
+
+def _inside(standing: Standing, file: str) -> Path:
+    if standing.entry.file(file) is None:
+        names = ", ".join(sorted(one.path for one in standing.entry.files))
+        raise LoaderError(f"{standing.entry.id} has no file {file!r}", remedy=f"its files are: {names}")
+    return standing.root / file
+
+
+def _formats(examination: Examination) -> dict[str, tuple[str, ...]]:
+    """Return the formats of each file, by path; of its parts nobody asks here."""
+    return {
+        fact.location.path: fact.formats for fact in examination.dossier.all(Recognised) if not fact.location.members
+    }
+
+
+def _imports(examination: Examination) -> dict[str, frozenset[tuple[str, str]]]:
+    """Return the globals that each file may import, by path: those found in it, which the verdict has allowed."""
+    found: dict[str, set[tuple[str, str]]] = {artifact.path: set() for artifact in examination.snapshot.artifacts}
+    for fact in examination.dossier.all(Import):
+        found.setdefault(fact.location.path, set()).add((fact.module, fact.name))
+    return {path: frozenset(names) for path, names in found.items()}

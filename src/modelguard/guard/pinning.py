@@ -1,0 +1,171 @@
+"""Making an entry of the lock: resolve, fetch, examine, and record what may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+
+from attrs import evolve, field, frozen
+
+from modelguard.checks.permission_increase import permission_of
+from modelguard.guard.examining import examine_snapshot
+from modelguard.guard.gate import Gate
+from modelguard.lock import Accepted, Decided, Entry, LockedFile
+from modelguard.sources.source import Listed, Resolved, source_for
+from modelguard.terms.artifact import Artifact, HubRef, Location, ModelRef
+from modelguard.terms.errors import NotFound
+from modelguard.terms.facts import Asks, Fact, IdentityChanged, Import, Recognised
+from modelguard.terms.verdict import Examination
+
+
+@frozen(kw_only=True)
+class Wish:
+    """How a model is to be locked.
+
+    `include` and `exclude` are shell patterns over paths. `accept` are findings that are accepted with a reason. `by`
+    and `until` (ISO 8601 date) go into the approval. `upgrade` moves an existing entry to what the reference means now.
+    """
+
+    upgrade: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    accept: tuple[Accepted, ...] = ()
+    by: str = ""
+    reason: str = ""
+    until: str = ""
+    now: datetime = field(factory=lambda: datetime.now(UTC))
+
+
+def pin(ref: ModelRef, gate: Gate, wish: Wish, existing: Entry | None = None) -> tuple[Entry, Examination]:
+    """Examine a model and return the entry that approves it, with the examination.
+
+    An `existing` entry keeps its revision unless the wish is to upgrade, and stays as it is when nothing changed. The
+    caller must not record the entry unless `Examination.allowed`.
+
+    Raises `RefError`, `SourceError`, `StoreError` or `PolicyError`.
+    """
+    keep = existing is not None and not wish.upgrade
+    if existing is not None and keep:
+        wish = _with_earlier(wish, existing)
+    asked = existing.ref if existing is not None and keep else ref
+    source = source_for(asked)
+    offline = existing is not None and keep and gate.options.offline
+    resolved = recorded(existing) if existing is not None and offline else source.resolve(asked, gate.options)
+    chosen = evolve(resolved, files=tuple(one for one in resolved.files if _wanted(one.path, wish)))
+    if resolved.files and not chosen.files:
+        raise NotFound(f"{asked}: no file is left after --include and --exclude")
+    expected = existing.digests if existing is not None and keep else {}
+    snapshot = source.fetch(chosen, gate.store, gate.options, expected)
+    draft = _draft(resolved, existing, wish, keep=keep)
+    changes = [] if existing is None else [*_identity_changes(existing, draft)]
+    examination = examine_snapshot(snapshot, gate, entry=draft, facts=changes)
+    entry = _completed(draft, examination)
+    if existing is not None and _same(existing, entry):
+        return existing, examination
+    return entry, examination
+
+
+def recorded(entry: Entry) -> Resolved:
+    """Return what an entry says its reference stands for: the answer of a source that cannot be asked."""
+    return Resolved(
+        ref=entry.ref,
+        requested=entry.requested,
+        revision=entry.revision,
+        revision_date=entry.revision_date,
+        host=entry.host,
+        repo_id=entry.repo_id,
+        owner_id=entry.owner_id,
+        files=tuple(Listed(path=file.path, size=file.size, digest=file.digest) for file in entry.files),
+    )
+
+
+def _wanted(path: str, wish: Wish) -> bool:
+    included = not wish.include or any(fnmatchcase(path, pattern) for pattern in wish.include)
+    return included and not any(fnmatchcase(path, pattern) for pattern in wish.exclude)
+
+
+def _with_earlier(wish: Wish, existing: Entry) -> Wish:
+    """Keep what was chosen and accepted when the entry was made, unless the wish says otherwise."""
+    return evolve(
+        wish,
+        include=wish.include or existing.include,
+        exclude=wish.exclude or existing.exclude,
+        accept=(*existing.accepted, *(one for one in wish.accept if one not in existing.accepted)),
+        by=wish.by if wish.reason else existing.approval.by,
+        until=wish.until or existing.approval.until,
+        reason=wish.reason or existing.approval.reason,
+    )
+
+
+def _draft(resolved: Resolved, existing: Entry | None, wish: Wish, *, keep: bool) -> Entry:
+    """Return an entry without files: who, what revision, and what is accepted."""
+    now = wish.now.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
+    requested = existing.requested if existing is not None and keep else resolved.requested
+    key = resolved.ref.key
+    return Entry(
+        id=key,
+        host=resolved.host,
+        repo_id=resolved.repo_id,
+        owner_id=resolved.owner_id,
+        requested=requested,
+        revision=resolved.revision,
+        revision_date=resolved.revision_date,
+        resolved_at=now if isinstance(resolved.ref, HubRef) else "",
+        include=wish.include,
+        exclude=wish.exclude,
+        accepted=wish.accept,
+        approval=Decided(
+            state=existing.approval.state if existing is not None and keep else "approved",
+            by=wish.by,
+            at=now,
+            reason=wish.reason,
+            until=wish.until,
+        ),
+    )
+
+
+def _identity_changes(before: Entry, after: Entry) -> Iterator[Fact]:
+    """Yield what the Hub now calls another repository or another owner than the ones that were approved."""
+    for what, recorded, found in (
+        ("repository", before.repo_id, after.repo_id),
+        ("owner", before.owner_id, after.owner_id),
+    ):
+        if recorded and recorded != found:
+            yield IdentityChanged(location=Location(before.id), what=what, recorded=recorded, found=found)
+
+
+def _completed(draft: Entry, examination: Examination) -> Entry:
+    """Fill in the files with what they are and ask for."""
+    return evolve(
+        draft,
+        files=tuple(_locked(artifact, examination) for artifact in examination.snapshot.artifacts),
+        remote_code=any(fact.permission == "remote-code" for fact in examination.dossier.all(Asks)),
+    )
+
+
+def _locked(artifact: Artifact, examination: Examination) -> LockedFile:
+    dossier = examination.dossier
+    return LockedFile(
+        path=artifact.path,
+        size=artifact.size,
+        digest=artifact.digest,
+        formats=_names(
+            name for fact in dossier.at(artifact.path, Recognised) if not fact.location.members for name in fact.formats
+        ),
+        imports=_names(permission_of(fact) for fact in dossier.at(artifact.path, Import)),
+        permissions=_names(permission_of(fact) for fact in dossier.at(artifact.path, Asks)),
+    )
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))
+
+
+def _same(before: Entry, after: Entry) -> bool:
+    """Tell whether two entries differ in nothing but the moment at which they were made."""
+    return before == evolve(
+        after,
+        resolved_at=before.resolved_at,
+        approval=evolve(after.approval, at=before.approval.at, state=before.approval.state),
+    )

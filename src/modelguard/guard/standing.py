@@ -1,0 +1,196 @@
+"""From a reference to verified bytes: find the entry, bring the bytes into the store, lay them out, examine them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from attrs import evolve, frozen
+
+from modelguard.guard.examining import examine_snapshot
+from modelguard.guard.gate import Gate
+from modelguard.guard.pinning import recorded
+from modelguard.lock import Entry
+from modelguard.sources.hashing import at_once, hash_file
+from modelguard.sources.local import in_place
+from modelguard.sources.source import source_for
+from modelguard.terms.artifact import Artifact, HubRef, LocalRef, Location, ModelRef, Snapshot, printable
+from modelguard.terms.errors import ModelRefused, Tampered
+from modelguard.terms.facts import Digested, Fact, NotLocked, Substituted
+from modelguard.terms.verdict import Examination, Refused
+
+
+@frozen(kw_only=True)
+class Standing:
+    """A model that may be loaded: its entry, a private directory with exactly its files, and what was examined.
+
+    `inner` is the file that the reference pointed at within the model, if it did.
+    """
+
+    entry: Entry
+    root: Path
+    examination: Examination
+    inner: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """The path to hand to a framework: the file for a single-file model, else the directory."""
+        if self.inner is not None:
+            return self.root / self.inner
+        if isinstance(self.examination.snapshot.ref, HubRef) or len(self.entry.files) != 1:
+            return self.root
+        return self.root / self.entry.files[0].path
+
+
+@contextmanager
+def admitted(ref: str | os.PathLike[str], gate: Gate) -> Iterator[Standing]:
+    """Yield the verified model that `ref` names; its directory goes away at the end.
+
+    Raises `ModelRefused` with the examination, and the errors of reading the lock, the policy and the source.
+    """
+    entry, inner = approved_entry(gate.canonical(ref), gate)
+    bring(entry, gate)
+    with gate.store.view(entry.digests) as root:
+        examination = examine_snapshot(laid_out(entry, root, gate), gate, entry=entry)
+        require_allowed(examination)
+        yield Standing(entry=entry, root=root, examination=examination, inner=inner)
+
+
+def lasting(ref: str | os.PathLike[str], gate: Gate) -> Standing:
+    """Return the verified model that `ref` names in a directory that stays: for programs started later.
+
+    Raises as `admitted` does.
+    """
+    entry, inner = approved_entry(gate.canonical(ref), gate)
+    bring(entry, gate)
+    root = gate.store.lasting_view(entry.digests)
+    examination = examine_snapshot(laid_out(entry, root, gate), gate, entry=entry)
+    require_allowed(examination)
+    return Standing(entry=entry, root=root, examination=examination, inner=inner)
+
+
+def examine_locked(entry: Entry, gate: Gate) -> Examination:
+    """Examine the bytes of an entry as they are now, whatever the verdict.
+
+    Raises `SourceError` when they are neither here nor to be had.
+    """
+    try:
+        bring(entry, gate)
+    except ModelRefused as refused:
+        if refused.examination is None:
+            raise
+        return refused.examination
+    with gate.store.view(entry.digests) as root:
+        return examine_snapshot(laid_out(entry, root, gate), gate, entry=entry)
+
+
+def approved_entry(ref: ModelRef, gate: Gate) -> tuple[Entry, str | None]:
+    """Return the entry that a canonical reference is filed under, and the file of it that the reference points at.
+
+    Raises `ModelRefused` when there is none, or when the reference asks for another revision than the locked one.
+    """
+    entry, trouble = gate.entry_for(ref)
+    if entry is None and isinstance(ref, LocalRef):
+        for parent in PurePosixPath(ref.path).parents:
+            entry, _ = gate.entry_for(LocalRef(str(parent)))
+            if entry is not None:
+                return entry, PurePosixPath(ref.path).relative_to(parent).as_posix()
+    if entry is None:
+        raise refusal(ref, gate, trouble)
+    if isinstance(ref, HubRef) and ref.revision is not None and ref.revision != entry.revision:
+        raise refusal(ref, gate, *_other_revision(ref, entry))
+    return entry, None
+
+
+def bring(entry: Entry, gate: Gate) -> None:
+    """See to it that the store holds every file of an entry.
+
+    A local model is hashed where it lies, so that a change of it refuses even while the store holds what was approved.
+
+    Raises `ModelRefused` when the bytes are not the approved ones, `SourceError` when they cannot be fetched.
+    """
+    if isinstance(entry.ref, LocalRef):
+        _bring_local(entry, entry.ref, gate)
+        return
+    missing = [file for file in entry.files if gate.store.path_of(file.digest) is None]
+    if not missing:
+        return
+    promised = {file.path: file.digest for file in missing}
+    whole = recorded(entry)
+    wanted = evolve(whole, files=tuple(one for one in whole.files if one.path in promised))
+    try:
+        source_for(entry.ref).fetch(wanted, gate.store, gate.options, promised)
+    except Tampered as error:
+        swap = Substituted(location=Location(error.path), expected=error.expected, found=error.found)
+        raise _refused_with(Snapshot(ref=entry.ref, revision=entry.revision), gate, entry, (swap,)) from error
+
+
+def _bring_local(entry: Entry, ref: LocalRef, gate: Gate) -> None:
+    snapshot = in_place(ref, gate.options)
+    facts = [Digested(location=Location(one.path), size=one.size, digest=one.digest) for one in snapshot.artifacts]
+    unread = evolve(snapshot, artifacts=())  # the bytes are compared here; what they hold is examined in the store
+    require_allowed(examine_snapshot(unread, gate, entry=entry, collectors=("pins",), facts=facts))
+    for artifact in snapshot.artifacts:
+        if artifact.file is not None and gate.store.path_of(artifact.digest) is None:
+            gate.store.keep(artifact.file, expected=artifact.digest)
+
+
+def laid_out(entry: Entry, root: Path, gate: Gate) -> Snapshot:
+    """Hash the files of an entry where they are laid out and return them as a snapshot."""
+    artifacts: dict[str, Artifact] = {}
+
+    def read(path: str) -> None:
+        digest, size = hash_file(root / path, ours=True, progress=gate.options.progress)
+        artifacts[path] = Artifact(path=path, size=size, digest=digest, file=root / path)
+
+    at_once([partial(read, file.path) for file in entry.files])
+    return Snapshot(
+        ref=entry.ref, revision=entry.revision, artifacts=tuple(artifacts[path] for path in sorted(artifacts))
+    )
+
+
+def require_allowed(examination: Examination) -> None:
+    """Raise `ModelRefused` unless the verdict allows the model."""
+    verdict = examination.verdict
+    if not isinstance(verdict, Refused):
+        return
+    first = max((decision.finding for decision in verdict.because), key=lambda finding: finding.severity)
+    more = len(verdict.because) - 1
+    others = f" (and {more} more)" if more else ""
+    raise ModelRefused(
+        f"{printable(str(examination.snapshot.ref))}: {first.check}: {first.location}: {first.message}{others}",
+        remedy=first.remedy,
+        examination=examination,
+    )
+
+
+def refusal(ref: ModelRef, gate: Gate, reason: str, remedy: str = "") -> ModelRefused:
+    """Return the refusal of a model that the lock does not approve."""
+    fact = NotLocked(location=Location(ref.key), reason=reason, remedy=remedy or f"modelguard lock {ref.key}")
+    return _refused_with(Snapshot(ref=ref), gate, None, (fact,))
+
+
+def _refused_with(snapshot: Snapshot, gate: Gate, entry: Entry | None, facts: tuple[Fact, ...]) -> ModelRefused:
+    examination = examine_snapshot(snapshot, gate, entry=entry, collectors=(), facts=facts)
+    try:
+        require_allowed(examination)
+    except ModelRefused as refused:
+        return refused
+    # A policy in mode "warn" allows findings, but there are no bytes here that could be loaded.
+    reason = next((finding.message for finding in examination.findings), "nothing was found to load")
+    return ModelRefused(f"{printable(str(snapshot.ref))}: {reason}", examination=examination)
+
+
+def _other_revision(ref: HubRef, entry: Entry) -> tuple[str, str]:
+    if not ref.is_commit:
+        return (
+            f"{ref.revision!r} is a branch or tag, which may move; a load is always of a commit",
+            f"leave the revision out to load the approved one, {entry.revision}",
+        )
+    return (
+        f"the lock approves commit {entry.revision}, not {ref.revision}",
+        f"modelguard lock --upgrade {ref}",
+    )

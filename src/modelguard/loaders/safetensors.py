@@ -1,0 +1,37 @@
+"""Loads safetensors files: tensors and nothing else, as numpy arrays or torch tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelguard.loaders._entry import Formats, Package, loader, wrong_target
+from modelguard.loaders._files import one_of, the_file
+from modelguard.loaders.loader import Handover
+
+_TARGETS = ("numpy", "torch")
+
+
+def _load(handover: Handover) -> Any:
+    file = str(the_file(handover, "safetensors"))
+    if handover.target == "numpy":
+        import safetensors.numpy  # imports numpy
+
+        return safetensors.numpy.load_file(file, *handover.args, **handover.options)
+    if handover.target == "torch":
+        import safetensors.torch  # imports torch
+
+        return safetensors.torch.load_file(file, *handover.args, **handover.options)
+    raise wrong_target("safetensors", handover.target, _TARGETS)
+
+
+def _offers(_formats: Formats, _file: str | None) -> tuple[str, ...]:
+    return _TARGETS
+
+
+LOADER = loader(
+    name="safetensors",
+    package=Package(distribution="safetensors", module="safetensors"),
+    load=_load,
+    suits=one_of("safetensors"),
+    offers=_offers,
+)

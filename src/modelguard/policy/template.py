@@ -1,0 +1,66 @@
+"""The policy that `modelguard init` writes: every table with the default or a stricter setting, and a word on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from modelguard.policy.settings import Excuse
+
+_TEMPLATE = """\
+# What modelguard allows. Every key is listed; a key that is commented out shows its default.
+[{prefix}]
+version = 1
+# lockfile = "modelguard.lock"
+# mode = "enforce"               # "warn" only reports; MODELGUARD_MODE=enforce in the environment tightens it
+cooldown = "7 days"              # `modelguard update` proposes only revisions that are at least this old
+max-excuse-days = 365            # an excuse must end within this many days
+
+[{prefix}.content]
+refuse-from = "medium"           # severity from which a finding refuses: low, medium, high, critical
+profiles = []                    # permission profiles beyond the default ones, as in ["torch-modules"]
+remote-code = "deny"             # "locked" lets a model run its own code, if the lock approves those exact files
+
+# [{prefix}.checks]              # what single checks do: "refuse" or "note"
+# unknown-bytes = "refuse"
+
+# [{prefix}.sources]             # where models may come from; writing this table makes its findings refuse
+# allow-hosts = ["https://huggingface.co"]
+# allow-organizations = ["acme", {{ name = "example", owner-id = "5dd96eb166059660ed1ee413" }}]
+# unknown-organization = "refuse"
+# deny = [{{ model = "acme/old-*", reason = "replaced" }}]
+
+# [{prefix}.licenses]            # writing this table makes unclear licenses refuse
+# allow = ["Apache-2.0", "MIT", "category:permissive"]
+
+# [{prefix}.provenance]          # writing this table makes missing or wrong signatures refuse
+# require-signature = ["acme/*"]
+
+# A finding that is known and accepted. Every excuse has a reason and should have an end.
+# [[{prefix}.excuses]]
+# check = "unknown-bytes"
+# model = "acme/tiny"
+# path = "extra.dat"
+# reason = "calibration data, reviewed by security"
+# until = 2027-01-31
+"""
+
+
+def policy_text(*, in_pyproject: bool, excuses: Iterable[Excuse] = ()) -> str:
+    """Return a complete policy with comments, for modelguard.toml or for pyproject.toml."""
+    prefix = "tool.modelguard" if in_pyproject else "PREFIX"
+    text = _TEMPLATE.format(prefix=prefix)
+    text += "".join(_excuse_text(excuse, prefix) for excuse in excuses)
+    return text if in_pyproject else text.replace("[PREFIX]\n", "").replace("PREFIX.", "")
+
+
+def _excuse_text(excuse: Excuse, prefix: str) -> str:
+    rows = [("check", excuse.check), ("model", excuse.model), ("path", excuse.path), ("subject", excuse.subject)]
+    lines = [f"{key} = {_quoted(value)}" for key, value in (*rows, ("reason", excuse.reason)) if value]
+    if excuse.until:
+        lines.append(f"until = {excuse.until}")
+    return f"\n[[{prefix}.excuses]]\n" + "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(one if one.isprintable() else f"\\u{ord(one):04X}" for one in escaped) + '"'

@@ -1,0 +1,203 @@
+"""Models on this machine: locked, loaded, and refused as soon as anything differs."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelguard import LockError, ModelRefused, guarded, guarded_load, verified_snapshot
+from modelguard.guard import Gate
+from modelguard.testing.models import calling_pickle, tiny_config, tiny_pickle, tiny_safetensors
+
+Locker = Callable[..., Any]
+
+
+@pytest.fixture
+def model(project: Path) -> Path:
+    directory = project / "models"
+    directory.mkdir()
+    (directory / "model.safetensors").write_bytes(tiny_safetensors())
+    (directory / "config.json").write_bytes(tiny_config())
+    return directory
+
+
+def checks_of(caught: pytest.ExceptionInfo[ModelRefused]) -> set[str]:
+    assert caught.value.examination is not None
+    return {finding.check for finding in caught.value.examination.findings}
+
+
+def test_a_locked_directory_loads(model: Path, lock_model: Locker) -> None:
+    lock_model("models")
+    tensors = guarded_load("models", file="model.safetensors", loader="safetensors.numpy")
+    assert tensors["head.bias"].tolist() == [0.25]
+
+
+def test_a_locked_file_loads_by_any_spelling_of_its_path(model: Path, lock_model: Locker) -> None:
+    lock_model("models/model.safetensors")
+    for spelling in ("models/model.safetensors", "./models/../models/model.safetensors", model / "model.safetensors"):
+        assert guarded_load(spelling, loader="safetensors.numpy")["head.bias"].tolist() == [0.25]
+
+
+def test_a_file_within_a_locked_directory_loads(model: Path, lock_model: Locker) -> None:
+    lock_model("models")
+    tensors = guarded_load("models/model.safetensors", loader="safetensors.numpy")
+    assert tensors["head.bias"].tolist() == [0.25]
+
+
+def test_any_callable_can_be_wrapped(model: Path, lock_model: Locker) -> None:
+    lock_model("models/config.json")
+    read = guarded(lambda path, suffix: Path(path).read_text() + suffix)
+    assert read("models/config.json", "!").endswith("}!")
+    with pytest.raises(ModelRefused):
+        read("models/model.safetensors", "")
+
+
+def test_a_verified_snapshot_holds_exactly_the_locked_files(model: Path, lock_model: Locker) -> None:
+    lock_model("models")
+    with verified_snapshot("models") as path:
+        assert sorted(file.name for file in path.iterdir()) == ["config.json", "model.safetensors"]
+        assert (path / "config.json").read_bytes() == tiny_config()
+    assert not path.exists()
+
+
+def test_one_turned_bit_refuses_although_the_store_holds_the_approved_bytes(model: Path, lock_model: Locker) -> None:
+    entry = lock_model("models")
+    file = model / "model.safetensors"
+    changed = bytearray(file.read_bytes())
+    changed[-1] ^= 1
+    file.write_bytes(changed)
+    with pytest.raises(ModelRefused) as caught:
+        guarded_load("models", file="model.safetensors", loader="safetensors.numpy")
+    assert checks_of(caught) == {"digest-mismatch"}
+    assert str(entry.digests["model.safetensors"]) in str(caught.value)
+    store = Gate.open().store
+    assert len([*store.objects()]) == 2
+    assert not store.verify().damaged
+
+
+def test_a_damaged_store_refuses(model: Path, lock_model: Locker) -> None:
+    entry = lock_model("models")
+    store = Gate.open().store
+    place = store.path_of(entry.digests["model.safetensors"])
+    assert place is not None
+    place.chmod(0o644)
+    place.write_bytes(place.read_bytes()[:-1] + b"x")
+    with pytest.raises(ModelRefused) as caught:
+        guarded_load("models", file="model.safetensors", loader="safetensors.numpy")
+    assert checks_of(caught) == {"digest-mismatch"}
+
+
+def test_an_extra_file_refuses_and_is_named(model: Path, lock_model: Locker) -> None:
+    lock_model("models")
+    (model / "modeling_x.py").write_text("print('hello')")
+    with pytest.raises(ModelRefused, match=r"modeling_x\.py: is not in the lock") as caught:
+        guarded_load("models", loader="safetensors.numpy", file="model.safetensors")
+    assert checks_of(caught) == {"file-set-differs"}
+
+
+def test_a_missing_file_refuses_and_is_named(model: Path, lock_model: Locker) -> None:
+    lock_model("models")
+    (model / "config.json").unlink()
+    with pytest.raises(ModelRefused, match=r"config\.json: is in the lock and is missing here"):
+        guarded_load("models", loader="safetensors.numpy", file="model.safetensors")
+
+
+def make_link(directory: Path) -> str:
+    (directory / "link").symlink_to("/etc/hostname")
+    return "link"
+
+
+def make_fifo(directory: Path) -> str:
+    os.mkfifo(directory / "pipe")
+    return "pipe"
+
+
+def make_case_twin(directory: Path) -> str:
+    (directory / "CONFIG.json").write_bytes(b"{}")
+    return "CONFIG.json"
+
+
+def make_accent_twin(directory: Path) -> str:
+    (directory / "é.json").write_bytes(b"{}")
+    twin = unicodedata.normalize("NFD", "é.json")
+    (directory / twin).write_bytes(b"{}")
+    return twin
+
+
+@pytest.mark.parametrize("make", [make_link, make_fifo, make_case_twin, make_accent_twin])
+def test_what_is_not_a_plain_file_with_a_plain_name_refuses(
+    make: Callable[[Path], str], model: Path, lock_model: Locker
+) -> None:
+    lock_model("models")
+    name = make(model)
+    with pytest.raises(ModelRefused) as caught:
+        guarded_load("models", loader="safetensors.numpy", file="model.safetensors")
+    assert caught.value.examination is not None
+    findings = [one for one in caught.value.examination.findings if one.check == "unsafe-file"]
+    assert name in {one.location.path for one in findings}
+
+
+def test_without_a_lock_the_command_that_makes_one_is_named(model: Path) -> None:
+    with pytest.raises(ModelRefused, match="modelguard lock file:models"):
+        guarded_load("models", loader="safetensors.numpy")
+
+
+def test_a_damaged_lock_is_an_error_and_stays_as_it_is(model: Path, lock_model: Locker, project: Path) -> None:
+    lock_model("models")
+    path = project / "modelguard.lock"
+    path.write_bytes(path.read_bytes()[:-30])
+    before = path.read_bytes()
+    with pytest.raises(LockError):
+        guarded_load("models", loader="safetensors.numpy")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("old", "new"), [('"approved"', '"revoked"'), ("reason =", "until = 2020-01-01\nreason =")])
+def test_a_revoked_or_ended_approval_refuses(
+    old: str, new: str, model: Path, lock_model: Locker, project: Path
+) -> None:
+    lock_model("models", reason="demo")
+    path = project / "modelguard.lock"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ModelRefused) as caught:
+        guarded_load("models", loader="safetensors.numpy", file="model.safetensors")
+    assert checks_of(caught) == {"approval-ended"}
+
+
+def test_a_permission_that_the_lock_does_not_record_refuses(project: Path, lock_model: Locker) -> None:
+    (project / "m.pkl").write_bytes(tiny_pickle())
+    lock_model("m.pkl")
+    path = project / "modelguard.lock"
+    assert 'imports = ["collections.OrderedDict"]' in path.read_text()
+    path.write_text(path.read_text().replace(', imports = ["collections.OrderedDict"]', ""))
+    with pytest.raises(ModelRefused) as caught:
+        guarded_load("m.pkl")
+    assert checks_of(caught) == {"permission-increase"}
+
+
+def test_a_harmless_pickle_loads_and_a_poisoned_one_cannot_be_locked(project: Path, lock_model: Locker) -> None:
+    (project / "good.pkl").write_bytes(tiny_pickle())
+    lock_model("good.pkl")
+    assert guarded_load("good.pkl")["bias"] == 0.25
+    (project / "evil.pkl").write_bytes(calling_pickle("os", "system", "echo pwned"))
+    with pytest.raises(AssertionError, match="system"):
+        lock_model("evil.pkl")
+
+
+def test_locking_again_without_a_change_changes_no_byte(model: Path, lock_model: Locker, project: Path) -> None:
+    lock_model("models")
+    before = (project / "modelguard.lock").stat()
+    lock_model("models")
+    assert (project / "modelguard.lock").stat() == before
+
+
+def test_a_model_outside_the_project_is_filed_under_its_whole_path(tmp_path: Path, lock_model: Locker) -> None:
+    outside = tmp_path / "w.safetensors"
+    outside.write_bytes(tiny_safetensors())
+    assert lock_model(str(outside)).id == f"file:{outside}"
+    assert guarded_load(outside, loader="safetensors.numpy")["head.bias"].tolist() == [0.25]
