@@ -29,6 +29,7 @@ from modelguard.terms.finding import Finding, Severity
 _SEVERITY: dict[str, Severity] = {
     "exhaustion": Severity.MEDIUM,
     "disclosure": Severity.HIGH,
+    "disguised-name": Severity.HIGH,
     "callable-combinator": Severity.HIGH,
     "deferred-call": Severity.HIGH,
     "import-side-effect": Severity.HIGH,

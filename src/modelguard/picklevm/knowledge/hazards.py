@@ -26,6 +26,7 @@ DANGERS: dict[str, str] = {
     "import": "it imports any module by its name",
     "attribute-access": "it reaches any function from an innocent one",
     "attribute-walk": "its dotted name walks out of its module to another one or into Python's internals",
+    "disguised-name": "it is written so that it looks like another name, or cannot be read",
     "native-code": "it loads or calls machine code",
     "interpreter": "it changes the running interpreter",
     "scanner-deactivation": "it switches off a scanner or a safety check",
@@ -109,6 +110,8 @@ def danger_of(module: str, name: str) -> Hazard | None:
     if exact is not None:
         return exact
     steps = name.split(".")
+    if not all(step.isascii() and step.isidentifier() for step in (*module.split("."), *steps)):
+        return Hazard("disguised-name", DANGERS["disguised-name"], "review")
     if any(step in _WALKS or step.removeprefix("_") in _WALK_MODULES or step in _WALK_MODULES for step in steps):
         return Hazard("attribute-walk", DANGERS["attribute-walk"], "GHSA-5j3x-jp52-966f")
     return _of_prefix(full, names) or _of_module(module, modules)
