@@ -20,7 +20,7 @@ from zipfile import ZipFile
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
-import make_grants
+import make_grants  # noqa: E402  # beside this file, found by the line above
 
 MODULE = "a part of a model: made without its constructor, filled with weights and parts, without hooks"
 SETTINGS = "settings: made without its constructor and filled with values"
@@ -32,7 +32,14 @@ ROWS: tuple[tuple[str, str, str, str, str, str], ...] = (
     ("torch-modules", "torch.nn.modules.*", "class", "[A-Z]*", "new, hookless", MODULE),
     ("torch-modules", "torch.nn.parameter", "class", "ParameterList", "new, hookless", MODULE),
     ("torch-modules", "torch.nn.functional", "def", "*", "name", FUNCTION),
-    ("torch-modules", "torch.optim.*", "class", "[A-Z]*", "new, hookless", "an optimizer or scheduler, filled with its state"),
+    (
+        "torch-modules",
+        "torch.optim.*",
+        "class",
+        "[A-Z]*",
+        "new, hookless",
+        "an optimizer or scheduler, filled with its state",
+    ),
     ("torch-modules", "torchvision.models.*", "class", "*", "new, hookless", MODULE),
     ("torch-modules", "torchvision.ops.*", "class", "*", "new, hookless", MODULE),
     ("torch-modules", "torchvision.transforms.transforms", "class", "*", "new, hookless", "a transformation of images"),
@@ -82,13 +89,22 @@ ROWS: tuple[tuple[str, str, str, str, str, str], ...] = (
     ("hf-trainer", "trl.trainer.*", "class", "*Config", "new, fields", SETTINGS),
     ("hf-trainer", "sentence_transformers.*", "class", "*Samplers", "constant-arguments", MEMBER),
     ("hf-trainer", "sentence_transformers.*", "class", "*TrainingArguments", "new, fields", SETTINGS),
-)  # fmt: skip
+)
 
 # Classes that run code of their own choice when they are made or used, whatever their module.
 NEVER = (
-    "*Lazy*", "*DataParallel*", "*Hook*", "Lambda", "LambdaLR", "MultiplicativeLR", "*_Weights", "Weights*",
-    "_ModelURLs", "Safe*", "_Safe*",
-)  # fmt: skip
+    "*Lazy*",
+    "*DataParallel*",
+    "*Hook*",
+    "Lambda",
+    "LambdaLR",
+    "MultiplicativeLR",
+    "*_Weights",
+    "Weights*",
+    "_ModelURLs",
+    "Safe*",
+    "_Safe*",
+)
 # Functions among those of `torch.nn.functional` that are no functions of tensors.
 NEVER_FUNCTIONS = ("handle_torch_function", "has_torch_function*", "boolean_dispatch", "assert_int_or_pair", "_*")
 

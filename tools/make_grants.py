@@ -88,6 +88,8 @@ SIBLINGS: tuple[tuple[str, str, str, str], ...] = (
 # What pickles of a library may hold and no table grants, with the reason.
 NEVER: dict[tuple[str, str], str] = {
     ("scipy.interpolate._interpolate", "interp1d"): "its state names a method that getattr looks up",
+    ("pandas._libs.tslibs.offsets", "OffsetMeta"): "a metaclass: calling it makes a class with methods of the file",
+    ("pandas._libs.tslibs.offsets", "ApplyTypeError"): "an exception, which no frame holds",
     ("scipy.interpolate.interpolate", "interp1d"): "as above, under its module name before scipy 1.8",
 }
 

@@ -39,8 +39,15 @@ def standard_objects() -> Objects:
     yield "deque", deque([1, 2, 3], maxlen=5)
     yield "defaultdict", defaultdict(list, a=[1])
     yield "defaultdict-of-int", defaultdict(int, a=1)
-    yield "dates", [datetime.datetime(2024, 5, 17, 9, 30, tzinfo=datetime.UTC), datetime.date(2024, 5, 17),
-                    datetime.timedelta(hours=2), datetime.time(9, 30)]  # fmt: skip
+    yield (
+        "dates",
+        [
+            datetime.datetime(2024, 5, 17, 9, 30, tzinfo=datetime.UTC),
+            datetime.date(2024, 5, 17),
+            datetime.timedelta(hours=2),
+            datetime.time(9, 30),
+        ],
+    )
     yield "numbers", [decimal.Decimal("1.5"), fractions.Fraction(1, 3), 3 + 4j, 10**40, -(2**80)]
     yield "paths", [pathlib.PurePosixPath("models/x.bin"), pathlib.Path("models")]
     yield "identifiers", uuid.UUID(int=5)
@@ -63,8 +70,19 @@ def numpy_objects() -> Objects:
     yield "record", np.rec.array([(1, 2.0)], dtype=[("x", "i4"), ("y", "f8")])
     yield "masked", np.ma.masked_array([1.0, 2.0, 3.0], mask=[0, 1, 0])
     yield "matrix", np.ones((2, 2)).view(np.matrix)
-    yield "scalars", [np.float64(1.5), np.int32(3), np.bool_(True), np.str_("a"), np.bytes_(b"b"), np.float32(2),
-                      np.datetime64("2024-01-01"), np.complex64(1j)]  # fmt: skip
+    yield (
+        "scalars",
+        [
+            np.float64(1.5),
+            np.int32(3),
+            np.bool_(True),
+            np.str_("a"),
+            np.bytes_(b"b"),
+            np.float32(2),
+            np.datetime64("2024-01-01"),
+            np.complex64(1j),
+        ],
+    )
     yield "dtypes", [np.dtype("f4"), np.dtype("O"), np.dtype([("a", "i4")]), np.dtype(("f4", (2, 2))), np.float32]
     yield "random-state", np.random.RandomState(0)
     for name in ("PCG64", "MT19937", "Philox", "SFC64", "PCG64DXSM"):
@@ -114,8 +132,16 @@ def pandas_objects() -> Objects:
     yield "text-series", frame["c"]
     yield "category", frame["c"].astype("category")
     yield "ordered-category", pd.Categorical(["lo", "hi"], categories=["lo", "hi"], ordered=True)
-    yield "nullable", pd.DataFrame({"i": pd.array([1, None], dtype="Int64"), "f": pd.array([1.0, None], dtype="Float64"),
-                                    "b": pd.array([True, None], dtype="boolean")})  # fmt: skip
+    yield (
+        "nullable",
+        pd.DataFrame(
+            {
+                "i": pd.array([1, None], dtype="Int64"),
+                "f": pd.array([1.0, None], dtype="Float64"),
+                "b": pd.array([True, None], dtype="boolean"),
+            }
+        ),
+    )
     yield "string", pd.Series(["a", None], dtype="string")
     yield "dates", pd.Series(pd.date_range("2024-01-01", periods=3))
     yield "zoned", pd.Series(pd.date_range("2024-01-01", periods=3, tz="UTC"))
@@ -128,8 +154,21 @@ def pandas_objects() -> Objects:
     yield "multi-index", frame.set_index(["a", "c"])
     yield "multi-columns", pd.DataFrame(np.ones((2, 2)), columns=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)]))
     yield "sparse", pd.Series(pd.arrays.SparseArray([0, 0, 1]))
-    yield "scalars", [pd.Timestamp("2024-01-01"), pd.Timedelta("1D"), pd.Period("2024-01"), pd.Interval(0, 1), pd.NaT, pd.NA,
-                      pd.Timestamp("2024-01-01", tz="UTC"), pd.CategoricalDtype(["a"]), pd.Int64Dtype(), pd.StringDtype()]  # fmt: skip
+    yield (
+        "scalars",
+        [
+            pd.Timestamp("2024-01-01"),
+            pd.Timedelta("1D"),
+            pd.Period("2024-01"),
+            pd.Interval(0, 1),
+            pd.NaT,
+            pd.NA,
+            pd.Timestamp("2024-01-01", tz="UTC"),
+            pd.CategoricalDtype(["a"]),
+            pd.Int64Dtype(),
+            pd.StringDtype(),
+        ],
+    )
     yield (
         "offsets",
         [pd.offsets.Day(2), pd.offsets.MonthEnd(), pd.offsets.BusinessDay(), pd.offsets.Hour(3), pd.offsets.Week()],
@@ -145,20 +184,34 @@ def data() -> dict[str, Any]:
     numbers = random.rand(ROWS, 5) + 0.1
     classes = np.arange(ROWS) % 3
     return {
-        "numbers": numbers, "classes": classes, "two": np.arange(ROWS) % 2, "target": numbers.sum(axis=1),
-        "many": np.stack([numbers.sum(axis=1), numbers[:, 0]], axis=1), "labels": np.stack([classes == 0, classes == 1], 1).astype(int),
-    }  # fmt: skip
+        "numbers": numbers,
+        "classes": classes,
+        "two": np.arange(ROWS) % 2,
+        "target": numbers.sum(axis=1),
+        "many": np.stack([numbers.sum(axis=1), numbers[:, 0]], axis=1),
+        "labels": np.stack([classes == 0, classes == 1], 1).astype(int),
+    }
 
 
 def fitted(label: str, estimator: Any) -> Objects:
     """Fit with the first kind of data that the estimator takes, and yield it."""
     d = data()
     trials: list[tuple[Any, ...]] = [
-        (d["numbers"], d["classes"]), (d["numbers"], d["two"]), (d["numbers"], d["target"]), (d["numbers"], d["many"]),
-        (d["numbers"], d["labels"]), (d["numbers"],), (d["classes"],), (TEXTS,), ([{"a": 1, "b": 2}] * 5,),
-        (d["numbers"][:, 0], d["target"]), (["a b", "c"],), ([["a"], ["a", "b"]],), (d["numbers"] @ d["numbers"].T,),
+        (d["numbers"], d["classes"]),
+        (d["numbers"], d["two"]),
+        (d["numbers"], d["target"]),
+        (d["numbers"], d["many"]),
+        (d["numbers"], d["labels"]),
+        (d["numbers"],),
+        (d["classes"],),
+        (TEXTS,),
+        ([{"a": 1, "b": 2}] * 5,),
+        (d["numbers"][:, 0], d["target"]),
+        (["a b", "c"],),
+        ([["a"], ["a", "b"]],),
+        (d["numbers"] @ d["numbers"].T,),
         (d["numbers"] @ d["numbers"].T, d["classes"]),
-    ]  # fmt: skip
+    ]
     reason: object = "no data fits"
     for trial in trials:
         try:
@@ -242,20 +295,42 @@ def sklearn_variants() -> Objects:
         naive_bayes,
         neighbors,
         neural_network,
-        pipeline,  # fmt: skip
+        pipeline,
         preprocessing,
         svm,
     )
     from sklearn.gaussian_process import kernels
 
-    losses = ("hinge", "log_loss", "modified_huber", "squared_hinge", "perceptron", "squared_error", "huber",
-              "epsilon_insensitive", "squared_epsilon_insensitive")  # fmt: skip
+    losses = (
+        "hinge",
+        "log_loss",
+        "modified_huber",
+        "squared_hinge",
+        "perceptron",
+        "squared_error",
+        "huber",
+        "epsilon_insensitive",
+        "squared_epsilon_insensitive",
+    )
     for loss in losses:
         yield from fitted(f"sgd-{loss}", linear_model.SGDClassifier(loss=loss))
     for algorithm in ("kd_tree", "ball_tree", "brute"):
         yield from fitted(f"neighbors-{algorithm}", neighbors.KNeighborsClassifier(algorithm=algorithm))
-    for metric in ("euclidean", "manhattan", "chebyshev", "minkowski", "haversine", "canberra", "braycurtis", "hamming",
-                   "seuclidean", "mahalanobis", "cosine", "correlation", "jaccard"):  # fmt: skip
+    for metric in (
+        "euclidean",
+        "manhattan",
+        "chebyshev",
+        "minkowski",
+        "haversine",
+        "canberra",
+        "braycurtis",
+        "hamming",
+        "seuclidean",
+        "mahalanobis",
+        "cosine",
+        "correlation",
+        "jaccard",
+    ):
         for kind in (neighbors.KDTree, neighbors.BallTree):
             for extra in ({}, {"V": np.ones(2)}, {"V": np.eye(2)}):
                 try:
@@ -274,17 +349,30 @@ def sklearn_variants() -> Objects:
     for loss in ("log_loss", "exponential"):
         estimator = ensemble.GradientBoostingClassifier(loss=loss, n_estimators=2)
         yield f"boosting-{loss}", estimator.fit(data()["numbers"], data()["two"])
-    for kernel in (kernels.RBF(), kernels.Matern(), kernels.RationalQuadratic(), kernels.ExpSineSquared() + kernels.WhiteKernel(),
-                   kernels.DotProduct(), kernels.WhiteKernel() + kernels.ConstantKernel() * kernels.RBF(),
-                   kernels.RBF() ** 2, kernels.PairwiseKernel()):  # fmt: skip
+    for kernel in (
+        kernels.RBF(),
+        kernels.Matern(),
+        kernels.RationalQuadratic(),
+        kernels.ExpSineSquared() + kernels.WhiteKernel(),
+        kernels.DotProduct(),
+        kernels.WhiteKernel() + kernels.ConstantKernel() * kernels.RBF(),
+        kernels.RBF() ** 2,
+        kernels.PairwiseKernel(),
+    ):
         yield from fitted(f"process-{type(kernel).__name__}", gaussian_process.GaussianProcessRegressor(kernel))
     for kernel in ("linear", "poly", "rbf", "sigmoid"):
         yield from fitted(f"svc-{kernel}", svm.SVC(kernel=kernel, probability=False))
     for solver in ("lbfgs", "sgd", "adam"):
         yield from fitted(f"mlp-{solver}", neural_network.MLPClassifier((4,), solver=solver, max_iter=3))
     yield from fitted("isotonic", isotonic.IsotonicRegression(out_of_bounds="clip"))
-    for function in (feature_selection.chi2, feature_selection.f_classif, feature_selection.mutual_info_classif,
-                     feature_selection.f_regression, feature_selection.mutual_info_regression, feature_selection.r_regression):  # fmt: skip
+    for function in (
+        feature_selection.chi2,
+        feature_selection.f_classif,
+        feature_selection.mutual_info_classif,
+        feature_selection.f_regression,
+        feature_selection.mutual_info_regression,
+        feature_selection.r_regression,
+    ):
         yield from fitted(f"select-{function.__name__}", feature_selection.SelectKBest(function, k=2))
     for function in (np.log1p, np.sqrt, np.exp, np.abs, None):
         yield f"function-{getattr(function, '__name__', 'none')}", preprocessing.FunctionTransformer(function)
@@ -298,16 +386,27 @@ def sklearn_variants() -> Objects:
         feature_extraction.text.CountVectorizer(ngram_range=(1, 2), stop_words="english"), naive_bayes.MultinomialNB()
     )
     yield "count-pipeline", counts.fit(TEXTS, [0, 1] * 30)
-    columns = compose.ColumnTransformer([("scale", preprocessing.StandardScaler(), [0, 1]), ("hot", preprocessing.OneHotEncoder(), [2])],
-                                        remainder="drop", sparse_threshold=0)  # fmt: skip
+    columns = compose.ColumnTransformer(
+        [("scale", preprocessing.StandardScaler(), [0, 1]), ("hot", preprocessing.OneHotEncoder(), [2])],
+        remainder="drop",
+        sparse_threshold=0,
+    )
     yield from fitted("columns", columns)
     yield from fitted(
         "columns-scaled",
         compose.ColumnTransformer([("keep", "passthrough", slice(0, 2))], remainder=preprocessing.MinMaxScaler()),
     )
-    folds = (model_selection.KFold(3), model_selection.StratifiedKFold(3), model_selection.ShuffleSplit(2),
-             model_selection.GroupKFold(2), model_selection.TimeSeriesSplit(2), model_selection.LeaveOneOut(),
-             model_selection.StratifiedShuffleSplit(2), model_selection.RepeatedKFold(), model_selection.RepeatedStratifiedKFold())  # fmt: skip
+    folds = (
+        model_selection.KFold(3),
+        model_selection.StratifiedKFold(3),
+        model_selection.ShuffleSplit(2),
+        model_selection.GroupKFold(2),
+        model_selection.TimeSeriesSplit(2),
+        model_selection.LeaveOneOut(),
+        model_selection.StratifiedShuffleSplit(2),
+        model_selection.RepeatedKFold(),
+        model_selection.RepeatedStratifiedKFold(),
+    )
     for fold in folds:
         yield f"folds-{type(fold).__name__}", fold
     for name in ("accuracy", "roc_auc", "neg_mean_squared_error", "f1", "neg_log_loss", "r2", "precision", "recall"):
@@ -377,8 +476,17 @@ def torch_weights() -> Objects:
 
     yield "tensor", torch.arange(6.0).reshape(2, 3)
     yield "view", torch.arange(20.0)[3:15].reshape(3, 4).t()
-    for dtype in (torch.float16, torch.bfloat16, torch.float64, torch.int8, torch.int64, torch.bool, torch.complex64, torch.float8_e4m3fn,
-                  torch.uint16):  # fmt: skip
+    for dtype in (
+        torch.float16,
+        torch.bfloat16,
+        torch.float64,
+        torch.int8,
+        torch.int64,
+        torch.bool,
+        torch.complex64,
+        torch.float8_e4m3fn,
+        torch.uint16,
+    ):
         yield f"tensor-{dtype}", torch.zeros(3, dtype=dtype)
     yield "parameter", torch.nn.Parameter(torch.ones(2))
     yield "state-dict", torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4)).state_dict()

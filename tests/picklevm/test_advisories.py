@@ -206,25 +206,65 @@ SYSTEM = named("os", "system")
 DECODED = call(named("_codecs", "encode"), "os", "latin1")
 INSTANCE = Parts(*call(named("argparse", "Namespace"), opcode="NEWOBJ").parts)
 
-# id and what it is, the check that must answer, bytes. Names, calls, states and streams that no advisory list of names covers.
+# id and what it is, the check that must answer, bytes: names, calls, states and streams beyond a list of names.
 CONSTRUCTS: tuple[tuple[str, str, bytes], ...] = (
     ("G-01 unlisted callable", "ungranted-import", program(*call(named("nobody_knows", "this"), 1).parts)),
-    ("G-02 submodule of a blocked module", "dangerous-call", program(*call(named("pip._internal.cli.main", "main"), []).parts)),
-    ("G-03 module re-exported by an innocent one", "ungranted-import", program(*named("pathlib", "os", protocol=2).parts, protocol=2)),
-    ("G-03 pickle in torch", "ungranted-import", program(*named("torch.serialization", "pickle", protocol=2).parts, protocol=2)),
+    (
+        "G-02 submodule of a blocked module",
+        "dangerous-call",
+        program(*call(named("pip._internal.cli.main", "main"), []).parts),
+    ),
+    (
+        "G-03 module re-exported by an innocent one",
+        "ungranted-import",
+        program(*named("pathlib", "os", protocol=2).parts, protocol=2),
+    ),
+    (
+        "G-03 pickle in torch",
+        "ungranted-import",
+        program(*named("torch.serialization", "pickle", protocol=2).parts, protocol=2),
+    ),
     ("G-04 dotted name", "dangerous-call", program(*call(stack_global("pathlib", "os.system"), ECHO).parts)),
-    ("G-04 dotted name under an allowed package", "ungranted-import", program(*stack_global("torch._utils", "importlib.import_module").parts)),
+    (
+        "G-04 dotted name under an allowed package",
+        "ungranted-import",
+        program(*stack_global("torch._utils", "importlib.import_module").parts),
+    ),
     ("G-04 dotted name by GLOBAL", "ungranted-import", program(("GLOBAL", "pathlib", "os.system"))),
-    ("G-05 protocol raised in the middle", "ungranted-import", asm("PROTO 2", "NONE", "POP", "PROTO 4", ("GLOBAL", "pathlib", "os.getcwd"), "STOP")),
-    ("G-06 dunder walk", "ungranted-import", program(*stack_global("collections", "OrderedDict.__init__.__globals__").parts)),
+    (
+        "G-05 protocol raised in the middle",
+        "ungranted-import",
+        asm("PROTO 2", "NONE", "POP", "PROTO 4", ("GLOBAL", "pathlib", "os.getcwd"), "STOP"),
+    ),
+    (
+        "G-06 dunder walk",
+        "ungranted-import",
+        program(*stack_global("collections", "OrderedDict.__init__.__globals__").parts),
+    ),
     ("G-06 subclasses", "ungranted-import", program(*stack_global("torch", "Tensor.__class__.__subclasses__").parts)),
     ("G-07 C twin of os", "dangerous-call", program(*call(named("posix", "system"), ECHO).parts)),
     ("G-07 C twin of os on Windows", "dangerous-call", program(*call(named("nt", "system"), ECHO).parts)),
     ("G-07 C twin of pickle", "dangerous-call", program(*call(named("_pickle", "loads"), NESTED).parts)),
-    ("G-08 eval by its old name", "dangerous-call", program(*call(named("__builtin__", "eval", protocol=2), "1").parts, protocol=2)),
-    ("G-08 old commands", "dangerous-call", program(*call(named("commands", "getoutput", protocol=2), ECHO).parts, protocol=2)),
-    ("G-08 old pickle", "dangerous-call", program(*call(named("cPickle", "loads", protocol=2), NESTED).parts, protocol=2)),
-    ("G-08 old urllib", "dangerous-call", program(*call(named("urllib2", "urlopen", protocol=2), "http://127.0.0.1").parts, protocol=2)),
+    (
+        "G-08 eval by its old name",
+        "dangerous-call",
+        program(*call(named("__builtin__", "eval", protocol=2), "1").parts, protocol=2),
+    ),
+    (
+        "G-08 old commands",
+        "dangerous-call",
+        program(*call(named("commands", "getoutput", protocol=2), ECHO).parts, protocol=2),
+    ),
+    (
+        "G-08 old pickle",
+        "dangerous-call",
+        program(*call(named("cPickle", "loads", protocol=2), NESTED).parts, protocol=2),
+    ),
+    (
+        "G-08 old urllib",
+        "dangerous-call",
+        program(*call(named("urllib2", "urlopen", protocol=2), "http://127.0.0.1").parts, protocol=2),
+    ),
     ("G-08 old reduce", "ungranted-import", program(*named("__builtin__", "reduce", protocol=2).parts, protocol=2)),
     ("G-08 old execfile", "ungranted-import", program(*named("__builtin__", "execfile", protocol=2).parts, protocol=2)),
     ("G-08 old name at a new protocol", "ungranted-import", program(*named("__builtin__", "eval").parts)),
@@ -241,36 +281,107 @@ CONSTRUCTS: tuple[tuple[str, str, bytes], ...] = (
     ("G-12 import alone", "ungranted-import", program(*named("antigravity", "webbrowser").parts)),
     ("G-12 main of a package", "ungranted-import", program(*named("idlelib.__main__", "idlelib").parts)),
     ("G-13 module beside the model", "ungranted-import", program(*named("modeling_x", "Model").parts)),
-    ("G-14 extension registered by the file", "dangerous-call", program(*call(named("copyreg", "add_extension"), "os", "system", 0x697A).parts,
-                                                     "POP", ("EXT2", 0x697A))),
+    (
+        "G-14 extension registered by the file",
+        "dangerous-call",
+        program(*call(named("copyreg", "add_extension"), "os", "system", 0x697A).parts, "POP", ("EXT2", 0x697A)),
+    ),
     ("G-14 extension alone", "unresolved-name", program(("EXT1", 240))),
     ("G-15 persistent id as text", "unresolved-name", program(("PERSID", "os.system"), protocol=0)),
     ("G-15 persistent id", "unresolved-name", program(*push(("os", "system")), "BINPERSID")),
-    ("G-18 state of a class that runs it", "dangerous-call", program(*state(call(named("torch.fx.graph_module", "GraphModule"), opcode="NEWOBJ"),
-                                                          {"code": SOURCE}).parts)),
-    ("C-01 getattr", "dangerous-call", program(*call(call(named("builtins", "getattr"), named("os", "path"), "os"), ECHO).parts)),
-    ("C-01 format field walk", "dangerous-call", program(*call(named("builtins", "str.format"), "{0.__class__}", 1).parts)),
-    ("C-02 entry point", "dangerous-call", program(*call(named("importlib.metadata", "EntryPoint"), "a", "os:system", "g").parts)),
+    (
+        "G-18 state of a class that runs it",
+        "dangerous-call",
+        program(*state(call(named("torch.fx.graph_module", "GraphModule"), opcode="NEWOBJ"), {"code": SOURCE}).parts),
+    ),
+    (
+        "C-01 getattr",
+        "dangerous-call",
+        program(*call(call(named("builtins", "getattr"), named("os", "path"), "os"), ECHO).parts),
+    ),
+    (
+        "C-01 format field walk",
+        "dangerous-call",
+        program(*call(named("builtins", "str.format"), "{0.__class__}", 1).parts),
+    ),
+    (
+        "C-02 entry point",
+        "dangerous-call",
+        program(*call(named("importlib.metadata", "EntryPoint"), "a", "os:system", "g").parts),
+    ),
     ("C-02 named tuple", "dangerous-call", program(*call(named("collections", "namedtuple"), "T", "a").parts)),
     ("C-03 map", "dangerous-call", program(*call(named("builtins", "map"), SYSTEM, [ECHO]).parts)),
     ("C-03 partial", "dangerous-call", program(*call(named("functools", "partial"), SYSTEM, ECHO).parts)),
-    ("C-03 partial of something harmless", "dangerous-call", program(*call(named("functools", "partial"), named("builtins", "list")).parts)),
+    (
+        "C-03 partial of something harmless",
+        "dangerous-call",
+        program(*call(named("functools", "partial"), named("builtins", "list")).parts),
+    ),
     ("C-03 default factory", "broken-argument", program(*call(named("collections", "defaultdict"), SYSTEM).parts)),
-    ("C-03 granted factory that is no plain type", "broken-argument", program(*call(named("collections", "defaultdict"), named("numpy", "log")).parts)),
-    ("C-04 reconstructor of a foreign class", "broken-argument", program(*call(named("copyreg", "_reconstructor"), SYSTEM, named("builtins", "object"), None).parts)),
-    ("C-04 newobj of a foreign class", "broken-argument", program(*call(named("copyreg", "__newobj__"), named("subprocess", "Popen")).parts)),
-    ("C-04 numpy reconstruct", "broken-argument", program(*call(named("numpy.core.multiarray", "_reconstruct"), SYSTEM, (0,), b"b").parts)),
-    ("C-04 random state with a maker", "broken-argument", program(*call(named("numpy.random._pickle", "__randomstate_ctor"), ECHO, SYSTEM).parts)),
-    ("C-04 torch trampoline", "dangerous-call", program(*call(named("torch._tensor", "_rebuild_from_type_v2"), SYSTEM, named("torch", "Tensor"),
-                                            (ECHO,), {}).parts)),
-    ("C-04 torch wrapper", "dangerous-call", program(*call(named("torch._utils", "_rebuild_wrapper_subclass"), SYSTEM).parts)),
-    ("C-04 torch parameter with state", "dangerous-call", program(*call(named("torch._utils", "_rebuild_parameter_with_state"), None, True, None, {}).parts)),
+    (
+        "C-03 granted factory that is no plain type",
+        "broken-argument",
+        program(*call(named("collections", "defaultdict"), named("numpy", "log")).parts),
+    ),
+    (
+        "C-04 reconstructor of a foreign class",
+        "broken-argument",
+        program(*call(named("copyreg", "_reconstructor"), SYSTEM, named("builtins", "object"), None).parts),
+    ),
+    (
+        "C-04 newobj of a foreign class",
+        "broken-argument",
+        program(*call(named("copyreg", "__newobj__"), named("subprocess", "Popen")).parts),
+    ),
+    (
+        "C-04 numpy reconstruct",
+        "broken-argument",
+        program(*call(named("numpy.core.multiarray", "_reconstruct"), SYSTEM, (0,), b"b").parts),
+    ),
+    (
+        "C-04 random state with a maker",
+        "broken-argument",
+        program(*call(named("numpy.random._pickle", "__randomstate_ctor"), ECHO, SYSTEM).parts),
+    ),
+    (
+        "C-04 torch trampoline",
+        "dangerous-call",
+        program(
+            *call(named("torch._tensor", "_rebuild_from_type_v2"), SYSTEM, named("torch", "Tensor"), (ECHO,), {}).parts
+        ),
+    ),
+    (
+        "C-04 torch wrapper",
+        "dangerous-call",
+        program(*call(named("torch._utils", "_rebuild_wrapper_subclass"), SYSTEM).parts),
+    ),
+    (
+        "C-04 torch parameter with state",
+        "dangerous-call",
+        program(*call(named("torch._utils", "_rebuild_parameter_with_state"), None, True, None, {}).parts),
+    ),
     ("C-05 thread", "dangerous-call", program(*call(named("threading", "Timer"), 1, SYSTEM).parts)),
     ("C-05 finalizer", "dangerous-call", program(*call(named("weakref", "finalize"), [], SYSTEM).parts)),
-    ("C-06 state on a class", "state-injection", program(*state(named("collections", "OrderedDict"), {"get": SYSTEM}).parts)),
-    ("C-06 state on a granted class with granted things", "state-injection", program(*state(named("collections", "OrderedDict"), {"x": 1}).parts)),
-    ("C-06 items on a class", "state-injection", program(*named("collections", "OrderedDict").parts, *push("k"), *push(1), "SETITEM")),
-    ("C-07 setstate by state", "state-injection", program(*state(INSTANCE, {"__setstate__": named("builtins", "list")}).parts, *push(ECHO), "BUILD")),
+    (
+        "C-06 state on a class",
+        "state-injection",
+        program(*state(named("collections", "OrderedDict"), {"get": SYSTEM}).parts),
+    ),
+    (
+        "C-06 state on a granted class with granted things",
+        "state-injection",
+        program(*state(named("collections", "OrderedDict"), {"x": 1}).parts),
+    ),
+    (
+        "C-06 items on a class",
+        "state-injection",
+        program(*named("collections", "OrderedDict").parts, *push("k"), *push(1), "SETITEM"),
+    ),
+    (
+        "C-07 setstate by state",
+        "state-injection",
+        program(*state(INSTANCE, {"__setstate__": named("builtins", "list")}).parts, *push(ECHO), "BUILD"),
+    ),
     ("C-07 reduce by state", "state-injection", program(*state(INSTANCE, {"__reduce__": 1}).parts)),
     ("C-08 code of a function", "state-injection", program(*state(named("numpy", "log"), {"__code__": 1}).parts)),
     ("C-09 code object", "dangerous-call", program(*call(named("types", "CodeType"), 0).parts)),
@@ -285,24 +396,69 @@ CONSTRUCTS: tuple[tuple[str, str, bytes], ...] = (
     ("C-13 environment", "ungranted-import", program(*named("os", "environ").parts)),
     ("C-14 payload, then a broken opcode", "dangerous-call", asm("PROTO 4", *call(SYSTEM, ECHO).parts, b"\xff")),
     ("C-14 payload without STOP", "dangerous-call", asm("PROTO 4", *call(SYSTEM, ECHO).parts)),
-    ("O-01 no PROTO", "ungranted-import", asm(("SHORT_BINUNICODE", "os"), ("SHORT_BINUNICODE", "system"), "STACK_GLOBAL", "STOP")),
-    ("O-02 operands by memo", "ungranted-import", program(("BINUNICODE", "os"), "BINPUT 0", "POP", ("BINUNICODE", "system"), "BINPUT 1", "POP",
-                                      "BINGET 0", "BINGET 1", "STACK_GLOBAL")),
-    ("O-03 memo after POP", "ungranted-import", program(("BINUNICODE", "os"), ("BINUNICODE", "x"), "POP", "BINPUT 0", ("BINUNICODE", "system"), "STACK_GLOBAL")),
-    ("O-04 operand by DUP", "ungranted-import", program(("BINUNICODE", "os"), "DUP", "POP", ("BINUNICODE", "system"), "STACK_GLOBAL")),
+    (
+        "O-01 no PROTO",
+        "ungranted-import",
+        asm(("SHORT_BINUNICODE", "os"), ("SHORT_BINUNICODE", "system"), "STACK_GLOBAL", "STOP"),
+    ),
+    (
+        "O-02 operands by memo",
+        "ungranted-import",
+        program(
+            ("BINUNICODE", "os"),
+            "BINPUT 0",
+            "POP",
+            ("BINUNICODE", "system"),
+            "BINPUT 1",
+            "POP",
+            "BINGET 0",
+            "BINGET 1",
+            "STACK_GLOBAL",
+        ),
+    ),
+    (
+        "O-03 memo after POP",
+        "ungranted-import",
+        program(("BINUNICODE", "os"), ("BINUNICODE", "x"), "POP", "BINPUT 0", ("BINUNICODE", "system"), "STACK_GLOBAL"),
+    ),
+    (
+        "O-04 operand by DUP",
+        "ungranted-import",
+        program(("BINUNICODE", "os"), "DUP", "POP", ("BINUNICODE", "system"), "STACK_GLOBAL"),
+    ),
     ("O-05 computed name", "unresolved-name", program(*stack_global(DECODED, "system").parts)),
     ("O-05 computed by a call of a call", "unresolved-name", program(*call(call(named("builtins", "dict"))).parts)),
     ("O-07 second pickle", "dangerous-call", program("NONE") * 6 + NESTED),
     ("O-08 bytes behind STOP", "dangerous-call", program("NONE") + b"\0\0" + NESTED),
-    ("O-09 payload before an error", "dangerous-call", asm("PROTO 4", *call(SYSTEM, ECHO).parts, ("BINUNICODE", "x"), b"X\xff\xff\xff\x7f")),
+    (
+        "O-09 payload before an error",
+        "dangerous-call",
+        asm("PROTO 4", *call(SYSTEM, ECHO).parts, ("BINUNICODE", "x"), b"X\xff\xff\xff\x7f"),
+    ),
     ("O-10 truncated", "malformed-file", asm("PROTO 4", ("BINUNICODE", "os"))[:-1]),
     ("O-11 result thrown away", "dangerous-call", program(*call(SYSTEM, ECHO).parts, "POP", "NONE")),
-    ("O-11 result hidden in items", "dangerous-call", program("EMPTY_DICT", *push("a"), *call(SYSTEM, ECHO).parts, "SETITEM")),
+    (
+        "O-11 result hidden in items",
+        "dangerous-call",
+        program("EMPTY_DICT", *push("a"), *call(SYSTEM, ECHO).parts, "SETITEM"),
+    ),
     ("O-13 pickle in bytes", "dangerous-call", program(*push({"w": NESTED}))),
-    ("O-16 hexadecimal number first", "dangerous-call", asm(("INT", b"0x10"), "POP", *call(named("os", "system", protocol=0), ECHO).parts, "STOP")),
-    ("O-17 escapes in a string", "ungranted-import", asm("PROTO 4", ("STRING", b"'\\x6fs'"), ("STRING", b"'system'"), "STACK_GLOBAL", "STOP")),
-    ("O-18 escapes in a text", "ungranted-import", asm("PROTO 4", ("UNICODE", b"\\u006fs"), ("UNICODE", b"system"), "STACK_GLOBAL", "STOP")),
-)  # fmt: skip
+    (
+        "O-16 hexadecimal number first",
+        "dangerous-call",
+        asm(("INT", b"0x10"), "POP", *call(named("os", "system", protocol=0), ECHO).parts, "STOP"),
+    ),
+    (
+        "O-17 escapes in a string",
+        "ungranted-import",
+        asm("PROTO 4", ("STRING", b"'\\x6fs'"), ("STRING", b"'system'"), "STACK_GLOBAL", "STOP"),
+    ),
+    (
+        "O-18 escapes in a text",
+        "ungranted-import",
+        asm("PROTO 4", ("UNICODE", b"\\u006fs"), ("UNICODE", b"system"), "STACK_GLOBAL", "STOP"),
+    ),
+)
 
 
 @pytest.mark.parametrize(("check", "data"), [row[1:] for row in CONSTRUCTS], ids=[row[0] for row in CONSTRUCTS])
@@ -315,24 +471,49 @@ def test_a_known_construct_is_refused_by_the_check_for_it(check: str, data: byte
 # The same constructs without the fault: what libraries really write.
 TWINS: tuple[tuple[str, bytes], ...] = (
     ("C-03 default factory", program(*call(named("collections", "defaultdict"), named("builtins", "list")).parts)),
-    ("C-04 reconstructor", program(*call(named("copyreg", "_reconstructor"), named("argparse", "Namespace"),
-                                         named("builtins", "object"), None).parts)),
+    (
+        "C-04 reconstructor",
+        program(
+            *call(
+                named("copyreg", "_reconstructor"), named("argparse", "Namespace"), named("builtins", "object"), None
+            ).parts
+        ),
+    ),
     ("C-04 newobj", program(*call(named("copyreg", "__newobj__"), named("uuid", "UUID")).parts)),
-    ("C-04 numpy reconstruct", program(*call(named("numpy.core.multiarray", "_reconstruct"), named("numpy", "ndarray"),
-                                             (0,), b"b").parts)),
-    ("C-04 random state", program(*call(named("numpy.random._pickle", "__randomstate_ctor"), "MT19937",
-                                        named("numpy.random._pickle", "__bit_generator_ctor")).parts)),
+    (
+        "C-04 numpy reconstruct",
+        program(*call(named("numpy.core.multiarray", "_reconstruct"), named("numpy", "ndarray"), (0,), b"b").parts),
+    ),
+    (
+        "C-04 random state",
+        program(
+            *call(
+                named("numpy.random._pickle", "__randomstate_ctor"),
+                "MT19937",
+                named("numpy.random._pickle", "__bit_generator_ctor"),
+            ).parts
+        ),
+    ),
     ("C-07 plain state", program(*state(INSTANCE, {"batch_size": 8}).parts)),
     ("C-09 latin-1", program(*call(named("_codecs", "encode", protocol=2), "\xff", "latin1").parts, protocol=2)),
     ("G-04 plain name", program(*named("collections", "OrderedDict").parts)),
     ("G-08 old name of a container", program(*call(named("__builtin__", "set", protocol=2), [1]).parts, protocol=2)),
-    ("G-08 old reconstructor", program(*call(named("copy_reg", "_reconstructor", protocol=2),
-                                             named("argparse", "Namespace", protocol=2),
-                                             named("__builtin__", "object", protocol=2), None).parts, protocol=2)),
+    (
+        "G-08 old reconstructor",
+        program(
+            *call(
+                named("copy_reg", "_reconstructor", protocol=2),
+                named("argparse", "Namespace", protocol=2),
+                named("__builtin__", "object", protocol=2),
+                None,
+            ).parts,
+            protocol=2,
+        ),
+    ),
     ("O-02 memo", program(("BINUNICODE", "a"), "MEMOIZE", "POP", "BINGET 0")),
     ("O-13 bytes", program(*push({"w": b"\x80\x04 no pickle follows"}))),
     ("O-16 decimal number", asm(("INT", 16), "STOP")),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("data", [row[1] for row in TWINS], ids=[row[0] for row in TWINS])
