@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from modelguard.formats.format import Format, Walk
 from modelguard.picklevm.probe import is_pickle
@@ -11,7 +11,7 @@ from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
 
 
-def read(content: Content, walk: Walk) -> Iterable[Fact]:
+def read(content: Content, walk: Walk) -> Iterator[Fact]:
     """Yield what the pickles of a content would do."""
     return scan(content, walk.budget)
 

@@ -7,6 +7,7 @@ Everything else is one of the classes below. `describe` turns them into the valu
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any, TypeAlias
 
 from modelguard.picklevm.values import (
@@ -29,8 +30,11 @@ KEPT_TUPLE = 64
 KEPT_BYTES = 1024
 """Bytes of a text or bytes constant that are kept."""
 
-DEPTH = 8
+DEPTH = 16
 """Levels that `describe` goes down; what lies deeper is `Unknown`, which no rule accepts."""
+
+SHOWN = 4_096
+"""Compound values that one `describe` shows; what comes later is `Unknown`."""
 
 Raw: TypeAlias = Any
 
@@ -141,8 +145,15 @@ def kind_of(raw: Raw) -> str:
     return names.get(type(raw), type(raw).__name__)
 
 
-def describe(raw: Raw, depth: int = DEPTH) -> Value:
-    """Return the `Value` of a raw value, as deep as `DEPTH` levels."""
+def describe(raw: Raw) -> Value:
+    """Return the `Value` of a raw value, as deep as `DEPTH` levels and as many as `SHOWN` values.
+
+    One tuple may be shared by many others, so a few hundred bytes can stand for more values than any memory holds.
+    """
+    return _describe(raw, DEPTH, count(SHOWN, -1))
+
+
+def _describe(raw: Raw, depth: int, room: count[int]) -> Value:
     kind = type(raw)
     if kind is bytes:
         return Constant(text_of(raw), len(raw))
@@ -154,7 +165,9 @@ def describe(raw: Raw, depth: int = DEPTH) -> Value:
         return Global(raw.module, raw.name)
     if depth == 0:
         return Unknown("nested too deeply")
-    return _compound(raw, kind, depth - 1)
+    if next(room) <= 0:
+        return Unknown("too many values to show")
+    return _compound(raw, kind, depth - 1, room)
 
 
 def _blob(raw: Blob) -> Value:
@@ -169,25 +182,32 @@ def _blob(raw: Blob) -> Value:
     return Unknown(raw.kind)
 
 
-def _compound(raw: Raw, kind: type, depth: int) -> Value:
+def _compound(raw: Raw, kind: type, depth: int, room: count[int]) -> Value:
     if kind is tuple:
-        return Sequence("tuple", tuple(describe(item, depth) for item in raw))
+        return Sequence("tuple", tuple(_describe(item, depth, room) for item in raw))
     if kind is list:
-        return Sequence("list", None if len(raw) > KEPT else tuple(describe(item, depth) for item in raw))
+        return Sequence("list", None if len(raw) > KEPT else tuple(_describe(item, depth, room) for item in raw))
     if kind is Bag:
-        return Sequence(raw.kind, None if raw.items is None else tuple(describe(item, depth) for item in raw.items))
+        return Sequence(
+            raw.kind, None if raw.items is None else tuple(_describe(item, depth, room) for item in raw.items)
+        )
     if kind is Table:
         flat = raw.flat
         if flat is None:
             return TableValue(None)
         keys, values = flat[::2], flat[1::2]
         return TableValue(
-            tuple((describe(key, depth), describe(value, depth)) for key, value in zip(keys, values, strict=True))
+            tuple(
+                (_describe(key, depth, room), _describe(value, depth, room))
+                for key, value in zip(keys, values, strict=True)
+            )
         )
     if kind is Called:
         arguments = raw.arguments if type(raw.arguments) is tuple else (Lost("computed arguments"),)
-        state = None if raw.state is UNBUILT else describe(raw.state, depth)
-        return Result(describe(raw.target, depth), tuple(describe(item, depth) for item in arguments), state)
+        state = None if raw.state is UNBUILT else _describe(raw.state, depth, room)
+        return Result(
+            _describe(raw.target, depth, room), tuple(_describe(item, depth, room) for item in arguments), state
+        )
     if kind is Held:
-        return Persistent(describe(raw.id, depth))
+        return Persistent(_describe(raw.id, depth, room))
     return Unknown(raw.reason if kind is Lost else kind.__name__)

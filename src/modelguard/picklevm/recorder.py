@@ -8,7 +8,14 @@ from __future__ import annotations
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Hashable
 
-from modelguard.picklevm.knowledge.lookup import argument_fault, grants_for, hazard_of, needs_arguments
+from modelguard.picklevm.knowledge.lookup import (
+    argument_fault,
+    grants_for,
+    hazard_of,
+    needs_arguments,
+    needs_state,
+    state_fault,
+)
 from modelguard.picklevm.objects import Bag, Called, Held, Lost, Named, Raw, Table, describe, kind_of, text_of
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.errors import BudgetSpent
@@ -195,6 +202,13 @@ class Recorder:
         else:
             self._state(target, state, offset, slots=False)
         target.state = state
+        named = target.target
+        if type(named) is Named and needs_state(named.module, named.name):
+            made_with = target.arguments if type(target.arguments) is tuple else None
+            arguments = None if made_with is None else tuple(describe(item) for item in made_with)
+            fault = state_fault(named.module, named.name, describe(state), arguments)
+            if fault:
+                self._build(target, "broken-state", offset, fault)
 
     def _state(self, target: Called, state: Raw, offset: int, *, slots: bool) -> None:
         kind = type(state)

@@ -40,3 +40,15 @@ def argument_fault(module: str, name: str, arguments: tuple[Value, ...], opcode:
     """Return which rule the arguments of a call break, or an empty string."""
     del module, name, arguments, opcode
     return ""
+
+
+def needs_state(module: str, name: str) -> bool:
+    """Tell whether a rule about the state of instances made by this global exists."""
+    del module, name
+    return False
+
+
+def state_fault(module: str, name: str, state: Value, arguments: tuple[Value, ...] | None = None) -> str:
+    """Return what is wrong with the state that BUILD puts into an instance, or an empty string."""
+    del module, name, state, arguments
+    return ""
