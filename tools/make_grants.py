@@ -264,9 +264,13 @@ def add(library: str, uses: Uses) -> list[str]:
             undecided.append(f"{module} {name}: {', '.join(sorted(hows))}")
         else:
             table.setdefault(choice, {}).setdefault(module, set()).add(name)
+    write(library, table)
+    return undecided
+
+
+def write(library: str, table: dict[tuple[str, str], dict[str, set[str]]]) -> None:
     text = "\n".join((*comments(library), "", *lines(table))) + "\n"
     (GRANTS / f"{library}.txt").write_text(text, "utf-8")
-    return undecided
 
 
 def main() -> int:

@@ -359,6 +359,18 @@ def lightgbm_objects() -> Objects:
     )
 
 
+def catboost_objects() -> Objects:
+    import catboost
+
+    settings = {"iterations": 2, "verbose": False, "allow_writing_files": False}
+    for name in ("CatBoostClassifier", "CatBoostRegressor"):
+        yield from fitted(name, getattr(catboost, name)(**settings))
+    d = data()
+    ranker = catboost.CatBoostRanker(**settings)
+    yield "ranker", ranker.fit(d["numbers"], d["two"], group_id=[number // 6 for number in range(ROWS)])
+    yield "model", catboost.CatBoost(settings).fit(d["numbers"], d["target"])
+
+
 def torch_weights() -> Objects:
     """Yield what `torch.save` writes for weights: tensors of every kind, state dicts, optimizer states."""
     import torch
@@ -394,4 +406,5 @@ LIBRARIES: dict[str, Callable[[], Objects]] = {
     "sklearn": sklearn_objects,
     "xgboost": xgboost_objects,
     "lightgbm": lightgbm_objects,
+    "catboost": catboost_objects,
 }

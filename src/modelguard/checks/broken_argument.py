@@ -1,14 +1,15 @@
 """Reports a granted function that a pickle calls in a way in which its own library never does.
 
-*Why it matters.* Some functions are safe only with the arguments that their library writes. The function that rebuilds
-a tensor reads foreign memory when it is told of more numbers than there are; the one that rebuilds an object makes
-whatever class it is given. A file that breaks such a rule was not written by the library whose names it uses.
+Why it matters
+    Some functions are safe only with the arguments that their library writes. The function that rebuilds a tensor
+    reads foreign memory when it is told of more numbers than there are; the one that rebuilds an object makes
+    whatever class it is given. A file that breaks such a rule was not written by the library whose names it uses.
 
-*What to do.* Treat the file as hostile, or as damaged: fetch it again and compare its digest with the one that its
-author gives. If a library of yours really writes it, report the rule as a mistake of modelguard, with the message.
+What to do
+    Treat the file as hostile, or as damaged: fetch it again and compare its digest with the one that its author
+    gives. If a library of yours really writes it, report the rule as a mistake of modelguard, with the message.
 
-*Example.*
-
+Example
     broken-argument  high  model.pt » archive/data.pkl @203
       A call of torch._utils._rebuild_tensor_v2 breaks its rule: a tensor reaches to element 1000 of a storage of 10, beyond its memory.
       remedy: do not load this file; fetch it again from its author and compare the digest

@@ -1,13 +1,14 @@
 """Reports a pickle that calls a function which is known to be dangerous.
 
-*Why it matters.* Naming a function is a possibility; calling it is the deed. Loading this file would run the call
-before any code of yours sees the result, with your rights, on your machine.
+Why it matters
+    Naming a function is a possibility; calling it is the deed. Loading this file would run the call before any code
+    of yours sees the result, with your rights, on your machine.
 
-*What to do.* Do not load the file, in no way and on no machine that matters. Report it to the site that you have it
-from. No profile and no excuse for an import makes the call harmless; only an excuse for this very finding would.
+What to do
+    Do not load the file, in no way and on no machine that matters. Report it to the site that you have it from. No
+    profile and no excuse for an import makes the call harmless; only an excuse for this very finding would.
 
-*Example.*
-
+Example
     dangerous-call  critical  model.pkl @31
       Loading the file would call os.system with ('echo pwned'): it starts another program.
       remedy: do not load this file, and report it to where it comes from

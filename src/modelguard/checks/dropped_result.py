@@ -1,13 +1,14 @@
 """Reports a call whose result nothing in the pickle keeps, so that it is made for its effect alone.
 
-*Why it matters.* A pickler writes a call because it needs the result. A result that is thrown away is how an attack
-hides a call from tools that only look at the finished object. With a function that is known to be dangerous that is
-critical, with an unknown one high, with one that only builds data a note: some libraries build an object twice.
+Why it matters
+    A pickler writes a call because it needs the result. A result that is thrown away is how an attack hides a call
+    from tools that only look at the finished object. With a function that is known to be dangerous that is
+    critical, with an unknown one high, with one that only builds data a note: some libraries build an object twice.
 
-*What to do.* Look at the function that is named. If it is not one of a library that you use, do not load the file.
+What to do
+    Look at the function that is named. If it is not one of a library that you use, do not load the file.
 
-*Example.*
-
+Example
     dropped-result  critical  model.pkl @31
       The file calls os.system and throws the result away: the call is made for what it does.
       remedy: do not load this file, and report it to where it comes from

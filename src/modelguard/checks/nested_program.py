@@ -1,13 +1,14 @@
 """Reports a program or archive that is carried inside another file, in a text, in bytes or behind its end.
 
-*Why it matters.* A file within a constant is invisible to whoever only looks at the outside, and a single innocent
-call can load it. What it would do is examined too and reported on its own; this finding says that it is there.
+Why it matters
+    A file within a constant is invisible to whoever only looks at the outside, and a single innocent call can load
+    it. What it would do is examined too and reported on its own; this finding says that it is there.
 
-*What to do.* Find out why it is there. Libraries that store a second model as bytes do so rarely; ask the author, or
-extract and scan the inner file on its own.
+What to do
+    Find out why it is there. Libraries that store a second model as bytes do so rarely; ask the author, or extract
+    and scan the inner file on its own.
 
-*Example.*
-
+Example
     nested-program  high  model.pkl » bytes@14
       The file carries another pickle inside its bytes.
       remedy: ask the author what the inner file is for; do not load it before you know

@@ -1,14 +1,16 @@
 """Reports a pickle that puts state into an object, a class or a module in a way that can run or replace code.
 
-*Why it matters.* A pickle can fill objects with values. Filled into a class or module, the values replace its methods
-for the whole program; under special keys they replace how an object loads, is copied or is destroyed; in an element
-type of NumPy wrong flags turn bytes of the file into memory addresses. All of this needs no dangerous name at all.
+Why it matters
+    A pickle can fill objects with values. Filled into a class or module, the values replace its methods for the
+    whole program; under special keys they replace how an object loads, is copied or is destroyed; in an element
+    type of NumPy wrong flags turn bytes of the file into memory addresses. All of this needs no dangerous name at
+    all.
 
-*What to do.* Do not load the file. No library writes such state; one that keeps a special key of its own is worth a
-report to modelguard.
+What to do
+    Do not load the file. No library writes such state; one that keeps a special key of its own is worth a report to
+    modelguard.
 
-*Example.*
-
+Example
     state-injection  critical  model.pkl @40
       The file sets attributes of the class sklearn.svm._classes.SVC itself, for every later use of it: 'fit'.
       remedy: do not load this file; ask its author for safetensors

@@ -1,15 +1,16 @@
 """Reports a pickle that looks up a function or class which the policy has not granted.
 
-*Why it matters.* A pickle is not data but a list of instructions, and it can do what the functions do that it names.
-A name that only builds numbers and containers is granted by a profile. Every other name is reported here: as critical
-when it is known to run programs, touch files or use the network, as medium when nobody has said that it is safe.
+Why it matters
+    A pickle is not data but a list of instructions, and it can do what the functions do that it names. A name that
+    only builds numbers and containers is granted by a profile. Every other name is reported here: as critical when
+    it is known to run programs, touch files or use the network, as medium when nobody has said that it is safe.
 
-*What to do.* For a known danger: do not load the file. For a name of a library that you use and trust, enable the
-profile that the finding names, or record the exact name with `modelguard lock REF --accept NAME --reason TEXT`. Better:
-`modelguard convert FILE` writes the same weights as safetensors, which cannot name anything.
+What to do
+    For a known danger: do not load the file. For a name of a library that you use and trust, enable the profile
+    that the finding names, or record the exact name with `modelguard lock REF --accept NAME --reason TEXT`. Better:
+    `modelguard convert FILE` writes the same weights as safetensors, which cannot name anything.
 
-*Example.*
-
+Example
     ungranted-import  critical  model.pkl @13
       The file looks up os.system: it starts another program.
       remedy: do not load this file; ask its author for safetensors

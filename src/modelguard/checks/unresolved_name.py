@@ -1,14 +1,16 @@
 """Reports a pickle in which something is looked up that the bytes alone do not name.
 
-*Why it matters.* The guarantee of modelguard is the full list of what a file can do. A name that is computed while the
-file loads, an extension number that only a running program can translate, an object that the loader has to bring, or
-a function that another call returns: each is a hole in that list, and what might come through it cannot be judged.
+Why it matters
+    The guarantee of modelguard is the full list of what a file can do. A name that is computed while the file
+    loads, an extension number that only a running program can translate, an object that the loader has to bring, or
+    a function that another call returns: each is a hole in that list, and what might come through it cannot be
+    judged.
 
-*What to do.* Ordinary libraries write none of these outside their own containers. Ask the author for safetensors or
-for a file saved anew with a current version of the library.
+What to do
+    Ordinary libraries write none of these outside their own containers. Ask the author for safetensors or for a
+    file saved anew with a current version of the library.
 
-*Example.*
-
+Example
     unresolved-name  critical  model.pkl @52
       The file computes the name of what it looks up while it loads: the module is the result of builtins.str.
       remedy: do not load this file; ask its author for safetensors

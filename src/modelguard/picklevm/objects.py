@@ -58,7 +58,7 @@ class Named:
 class Called:
     """What a call returned. `odd` are the suspicious keys set on it, `state` what BUILD gave it."""
 
-    __slots__ = ("arguments", "odd", "offset", "opcode", "state", "target")
+    __slots__ = ("arguments", "filled", "odd", "offset", "opcode", "state", "target")
 
     def __init__(self, target: Raw, arguments: Raw, opcode: str, offset: int) -> None:
         self.target = target
@@ -67,6 +67,7 @@ class Called:
         self.offset = offset
         self.state: Raw = UNBUILT
         self.odd: list[bytes] | None = None
+        self.filled = False
 
 
 class Held:
@@ -205,9 +206,8 @@ def _compound(raw: Raw, kind: type, depth: int, room: count[int]) -> Value:
     if kind is Called:
         arguments = raw.arguments if type(raw.arguments) is tuple else (Lost("computed arguments"),)
         state = None if raw.state is UNBUILT else _describe(raw.state, depth, room)
-        return Result(
-            _describe(raw.target, depth, room), tuple(_describe(item, depth, room) for item in arguments), state
-        )
+        shown = tuple(_describe(item, depth, room) for item in arguments)
+        return Result(_describe(raw.target, depth, room), shown, state, raw.filled)
     if kind is Held:
         return Persistent(_describe(raw.id, depth, room))
     return Unknown(raw.reason if kind is Lost else kind.__name__)

@@ -38,7 +38,7 @@ _HOOKS = frozenset(
      b"__call__", b"__dict__", b"__code__", b"__globals__", b"__builtins__", b"__init__", b"__new__"}
 )  # fmt: skip
 # Dunder keys that libraries keep among the attributes of their instances, and that nothing looks up to run it.
-_ORDINARY = frozenset({b"__version__", b"__orig_class__"})
+_ORDINARY = frozenset({b"__version__", b"__orig_class__", b"__model"})
 # Calls whose result is a tensor: items set on one write to memory (CVE-2026-24747).
 _TENSORS = ("torch._utils", "torch._tensor")
 COMPUTED = b"(computed)"

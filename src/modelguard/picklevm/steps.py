@@ -86,6 +86,8 @@ class Steps(Constants):
                 if found is not None:
                     target.odd = [found] if target.odd is None else [*target.odd[:31], found]
         if kind is not Table:
+            if kind is Called:
+                target.filled = target.filled or bool(items)
             if type(target) is list:
                 target[:] = [None] * (KEPT + 1)
             self.recorder.items_on(target, self.at, opcode)

@@ -28,11 +28,15 @@ class Global:
 
 @frozen
 class Result:
-    """What a call returned. `arguments` are those of the call; `state` is what BUILD last gave it, if it did."""
+    """What a call returned. `arguments` are those of the call; `state` is what BUILD last gave it, if it did.
+
+    `filled` tells that items have been set on it, which are not kept.
+    """
 
     target: Value
     arguments: tuple[Value, ...]
     state: Value | None = None
+    filled: bool = False
 
 
 @frozen

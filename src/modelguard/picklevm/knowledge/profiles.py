@@ -52,13 +52,7 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         "modules carry hooks and attributes that run when the model is called",
         "torch torchvision",
     ),
-    (
-        "catboost",
-        "Models of CatBoost",
-        False,
-        "the model is written to a temporary file and read by native code",
-        "catboost _catboost",
-    ),
+    ("catboost", "Models of CatBoost", True, "a model as bytes, read by catboost's own parser", "catboost"),
     (
         "hf-trainer",
         "Training arguments saved by the Hugging Face Trainer",
@@ -73,20 +67,19 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         "whole modules whose code is the installed ultralytics package",
         "ultralytics",
     ),
-    ("flair", "Models of Flair", False, "whole modules whose code is the installed flair package", "flair"),
+    (
+        "flair",
+        "Models of Flair",
+        False,
+        "whole modules; some of them fetch other models by the names in their state",
+        "flair",
+    ),
     (
         "lightning",
         "Checkpoints of PyTorch Lightning with OmegaConf settings",
         False,
         "settings may hold resolvers that run when they are read",
         "pytorch_lightning lightning lightning_fabric omegaconf pyannote typing torchmetrics",
-    ),
-    (
-        "spacy",
-        "Vocabularies and documents of spaCy",
-        False,
-        "functions that rebuild objects from bytes with the installed spacy package",
-        "spacy thinc srsly cymem preshed",
     ),
 )
 

@@ -104,6 +104,8 @@ def is_empty_hooks(value: Value) -> bool:
     if is_none(value) or value == Table(()):
         return True
     arguments = called(value, ("collections", "OrderedDict"))
+    if isinstance(value, Result) and (value.filled or value.state is not None):
+        return False
     empty = (Sequence("list", ()), Sequence("tuple", ()))
     return arguments is not None and all(argument in empty for argument in arguments)
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
+from modelguard.picklevm.knowledge.arguments_numpy import is_array_class
 from modelguard.picklevm.knowledge.element_types import dtype_fault
 from modelguard.picklevm.knowledge.grants_table import Grant
-from modelguard.picklevm.knowledge.reading import is_empty_hooks, is_none, named, text, words
+from modelguard.picklevm.knowledge.reading import is_empty_hooks, is_none, named, text, wholes, words
 from modelguard.picklevm.values import Global, Result, Sequence, Table, Value
 
 
@@ -78,9 +79,23 @@ def _attributes(filling: Filling) -> str:
     return ""
 
 
+def _joblib_array(filling: Filling) -> str:
+    """Check the description of an array: joblib makes an instance of the class that it names."""
+    told = dict(entries(filling.state) or ())
+    if not {"subclass", "shape", "dtype"} <= set(told):
+        return f"{filling.target} is filled without class, shape and element type"
+    if not (is_array_class(told["subclass"]) or told["subclass"] == Global("numpy", "memmap")):
+        return f"joblib would make an instance of {named(told['subclass'])}, which is not a class of arrays"
+    shape = wholes(told["shape"])
+    if shape is None or min(shape, default=0) < 0:
+        return "the shape of an array is not told in whole numbers"
+    return dtype_fault(told["dtype"])
+
+
 RULES: Mapping[str, Callable[[Filling], str]] = {
     "attributes": _attributes,
     "fields": _fields,
     "hookless": _without_hooks,
+    "joblib-array": _joblib_array,
     "numpy-dtype": _dtype,
 }
