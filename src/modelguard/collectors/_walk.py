@@ -67,11 +67,23 @@ class Reading:
             yield _wrong_format(content, claiming)
 
     def _empty(self, content: Content) -> Fact:
-        claiming = [format_.name for format_ in self.formats if claims(format_, content.name)]
+        # A format of text may be empty, as `__init__.py` mostly is; formats with a beginning do not accept nothing.
+        claiming = [
+            format_.name
+            for format_ in self.formats
+            if claims(format_, content.name) and not _accepts_nothing(format_, content)
+        ]
         if not claiming:
             return Noted(location=content.location, format="", rule="empty-file", detail="the file holds no bytes")
         detail = f"the file holds no bytes, although its name promises {' or '.join(claiming)}"
         return Malformed(location=content.location, format=claiming[0], rule="empty-file", detail=detail)
+
+
+def _accepts_nothing(format_: Format, content: Content) -> bool:
+    try:
+        return format_.accepts(content)
+    except Exception:  # noqa: BLE001  # a reader that stumbles over nothing has not accepted it
+        return False
 
 
 def claims(format_: Format, name: str) -> bool:
