@@ -53,7 +53,7 @@ def _play(work: Path) -> None:
         repo.tamper("clf.joblib", bytes(changed), commit=first)
         run.empty_store()
         run("python", HERE / "use.py", expect=1)
-        repo.tamper("clf.joblib", None, commit=first)
+        repo.tampered.clear()
 
         say("Refusal 2: the vendor's account is taken over, and a poisoned pickle is published.")
         repo.commit({"clf.joblib": poisoned(weights)}, "performance improvements")
@@ -86,16 +86,12 @@ def train() -> tuple[bytes, float]:
     return buffer.getvalue(), classifier.score(unseen, wanted)
 
 
-class Harmless:
-    """What an attacker would put into a pickle, with a command that does no harm."""
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, ("echo you have been owned",)
-
-
 def poisoned(weights: bytes) -> bytes:
-    """Return the model with a program in front of it that runs when the file is unpickled."""
-    return pickle.dumps(Harmless(), protocol=2)[:-1] + b"0" + weights[2:]
+    """Return the model with a harmless command in front of it, which runs when the file is unpickled."""
+    from modelguard.testing.models import calling_pickle
+
+    payload = calling_pickle("os", "system", "echo you have been owned")
+    return payload.removesuffix(pickle.STOP) + pickle.POP + weights[2:]  # instead of the version in its first 2 bytes
 
 
 def say(text: str) -> None:

@@ -1,19 +1,16 @@
-"""A small walk over the formats of model repositories, and makers of repositories in memory."""
+"""The walk with the formats of model repositories alone, and single files of repositories in memory."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, TypeVar
 
-from attrs import field, frozen
-
+from modelguard.collectors._walk import Reading
 from modelguard.formats.format import Format
 from modelguard.terms.artifact import Location
 from modelguard.terms.content import Budget, Content
-from modelguard.terms.errors import ReadError
-from modelguard.terms.facts import Asks, Fact, Opaque, Recognised, Unread
+from modelguard.terms.facts import Asks, Fact, Recognised
 
 NAMES = (
     "columns",
@@ -21,12 +18,18 @@ NAMES = (
     "font",
     "jinja",
     "json_file",
-    "lfs_pointer",
+    "ini",
     "markdown",
+    "native",
+    "notebook",
+    "path_configuration",
     "picture",
     "python_source",
     "recording",
+    "requirements",
+    "shell_script",
     "text",
+    "toml_file",
     "yaml_file",
 )
 
@@ -37,31 +40,11 @@ def repository_formats() -> list[Format]:
     return [import_module(f"modelguard.formats.{name}").FORMAT for name in NAMES]
 
 
-@frozen
-class SmallWalk:
-    """Reads a content by every format of repositories that accepts it, as the collector does for all formats."""
-
-    paths: frozenset[str] = frozenset()
-    budget: Budget = field(factory=Budget)
-
-    def inside(self, content: Content) -> Iterator[Fact]:
-        accepted = [part for part in repository_formats() if part.accepts(content)]
-        if not accepted:
-            yield Opaque(location=content.location, size=content.size, head=content.head(16).hex())
-            return
-        yield Recognised(location=content.location, formats=tuple(sorted(part.name for part in accepted)))
-        for part in accepted:
-            try:
-                yield from part.read(content, self)
-            except ReadError as error:
-                yield Unread(location=content.location, format=part.name, reason=str(error))
-
-
 def facts_of(path: str, data: bytes | str, others: tuple[str, ...] = ()) -> list[Fact]:
     """Return the facts about one file of a snapshot that holds `others` as well."""
     raw = data.encode() if isinstance(data, str) else data
-    walk = SmallWalk(paths=frozenset({path, *others}))
-    return list(walk.inside(Content.of(raw, Location(path))))
+    reading = Reading(budget=Budget(), paths=frozenset({path, *others}), formats=tuple(repository_formats()))
+    return list(reading.read(Content.of(raw, Location(path))))
 
 
 def facts_of_json(path: str, value: Any, others: tuple[str, ...] = ()) -> list[Fact]:

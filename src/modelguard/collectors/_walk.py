@@ -23,9 +23,8 @@ _log = logging.getLogger(__name__)
 HEAD = 16
 """Bytes that `Opaque` shows of a content."""
 
-# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: a pointer is UTF-8 text of less than 1024 bytes.
-_LFS_HEADS = (b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/")
-_LFS_SIZE = 1024
+_STAND_INS = frozenset({"lfs-pointer"})
+"""Formats of files that stand for others: the name promises what is missing, and the format itself says so."""
 
 
 @frozen(kw_only=True)
@@ -50,15 +49,10 @@ class Reading:
         if content.size == 0:
             yield self._empty(content)
             return
-        if is_lfs_pointer(content):
-            yield _lfs_pointer(content)
-            return
         accepting: list[Format] = []
         for format_ in self.formats:
             yield from _guarded(content, format_, partial(_ask, format_, content, accepting))
-        claiming = [format_ for format_ in self.formats if claims(format_, content.name)]
-        if claiming and not any(format_ in accepting for format_ in claiming):
-            yield _wrong_format(content, claiming)
+        yield from self._compare_name(content, accepting)
         if not accepting:
             yield Opaque(location=content.location, size=content.size, head=_head(content).hex())
             return
@@ -66,23 +60,36 @@ class Reading:
         for format_ in accepting:
             yield from _guarded(content, format_, partial(format_.read, content, self))
 
+    def _compare_name(self, content: Content, accepting: list[Format]) -> Iterator[Fact]:
+        """Tell when no format that the name promises is there; one of several is enough."""
+        claiming = [format_ for format_ in self.formats if claims(format_, content.name)]
+        if claiming and not any(format_ in claiming or format_.name in _STAND_INS for format_ in accepting):
+            yield _wrong_format(content, claiming)
+
     def _empty(self, content: Content) -> Fact:
-        claiming = [format_.name for format_ in self.formats if claims(format_, content.name)]
+        # A format of text may be empty, as `__init__.py` mostly is; formats with a beginning do not accept nothing.
+        claiming = [
+            format_.name
+            for format_ in self.formats
+            if claims(format_, content.name) and not _accepts_nothing(format_, content)
+        ]
         if not claiming:
             return Noted(location=content.location, format="", rule="empty-file", detail="the file holds no bytes")
         detail = f"the file holds no bytes, although its name promises {' or '.join(claiming)}"
         return Malformed(location=content.location, format=claiming[0], rule="empty-file", detail=detail)
 
 
+def _accepts_nothing(format_: Format, content: Content) -> bool:
+    try:
+        return format_.accepts(content)
+    except Exception:  # noqa: BLE001  # a reader that stumbles over nothing has not accepted it
+        return False
+
+
 def claims(format_: Format, name: str) -> bool:
     """Tell whether loaders expect this format under this file name."""
     last = PurePosixPath(name).name.lower()
     return last in format_.whole_names or any(last.endswith(ending) for ending in format_.endings)
-
-
-def is_lfs_pointer(content: Content) -> bool:
-    """Tell whether the bytes are a Git LFS pointer, which stands for a file that was not fetched."""
-    return content.size < _LFS_SIZE and _head(content, len(_LFS_HEADS[0])).startswith(_LFS_HEADS)
 
 
 def _ask(format_: Format, content: Content, accepting: list[Format]) -> Iterable[Fact]:
@@ -108,11 +115,6 @@ def _head(content: Content, length: int = HEAD) -> bytes:
         return content.head(length)
     except ReadError:
         return b""
-
-
-def _lfs_pointer(content: Content) -> Malformed:
-    detail = "a Git LFS pointer stands here instead of the file: the bytes of the model were not fetched"
-    return Malformed(location=content.location, format="git-lfs", rule="lfs-pointer", detail=detail)
 
 
 def _wrong_format(content: Content, claiming: list[Format]) -> Malformed:

@@ -17,14 +17,15 @@ from attrs import frozen
 from modelguard.collectors.collector import Case, Collector
 from modelguard.lock import Entry
 from modelguard.policy.provenance import read_provenance
-from modelguard.signatures.attestation import is_provenance, split_lines, verify_provenance
-from modelguard.signatures.bundle import ENDINGS, find_signed, signed_path, verify_file
+from modelguard.signatures.attestation import split_lines
+from modelguard.signatures.bundle import ENDINGS
 from modelguard.signatures.documents import LIMIT
-from modelguard.signatures.envelope import Bundle, Dsse, parse_bundle
-from modelguard.signatures.oms import is_tolerated, verify_model
+from modelguard.signatures.envelope import Bundle, parse_bundle
+from modelguard.signatures.oms import is_tolerated
 from modelguard.signatures.revocation import revocation_of
 from modelguard.signatures.trust import Trust, load_trust
 from modelguard.signatures.verified import Verified
+from modelguard.signatures.verify import verify
 from modelguard.terms.artifact import Artifact, Location, Snapshot
 from modelguard.terms.errors import (
     ModelguardError,
@@ -118,7 +119,9 @@ def _verify(case: Case, key: str, provenance: Provenance, rule: SigningRule) -> 
             yield found
     covered: set[str] = set()
     for candidate in candidates:
-        for fact in _verify_candidate(candidate, trusts, _others(case.snapshot, candidates), case, provenance):
+        # A bundle may sign other bundles beside it as files, but never itself.
+        artifacts = [one for one in case.snapshot.artifacts if not candidate.within or one.path != candidate.path]
+        for fact in _verify_candidate(candidate, trusts, artifacts, case, provenance):
             if isinstance(fact, Signed):
                 covered.update(fact.covered)
             yield fact
@@ -214,7 +217,15 @@ def _verify_candidate(
     faults: list[SignatureFault] = []
     for trust in able:
         try:
-            verified = _verify_form(candidate, trust, artifacts, case)
+            verified = verify(
+                candidate.bundle,
+                trust,
+                artifacts,
+                name=candidate.path,
+                unsigned=("*",),  # what is not covered becomes a fact of its own for each file
+                absent=_left_out(case.entry),
+                now=datetime.combine(case.today, time.max, UTC),
+            )
         except SignatureMismatch as error:
             yield from _mismatches(location, error, trust)
             return
@@ -224,26 +235,6 @@ def _verify_candidate(
         yield from _outcome(location, verified, trust, provenance)
         return
     yield from faults
-
-
-def _verify_form(candidate: Candidate, trust: Trust, artifacts: list[Artifact], case: Case) -> Verified:
-    bundle = candidate.bundle
-    if not isinstance(bundle.content, Dsse):
-        artifact = find_signed(bundle, candidate.path, artifacts)
-        if artifact is None:
-            name = signed_path(candidate.path)
-            raise SignatureMismatch("the file that it signs is not there", files=((name, "missing"),))
-        return verify_file(bundle, trust, artifact)
-    if is_provenance(bundle):
-        return verify_provenance(bundle, trust, artifacts)
-    return verify_model(
-        bundle,
-        trust,
-        artifacts,
-        unsigned=("*",),  # what is not covered becomes a fact of its own for each file
-        absent=_left_out(case.entry),
-        now=datetime.combine(case.today, time.max, UTC),
-    )
 
 
 def _left_out(entry: Entry | None) -> Callable[[str], bool]:

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from modelguard.formats._config_keys import Place
-from modelguard.formats._paths import beside
+from modelguard.formats._references import target_of
 from modelguard.terms.facts import Fact
 
 _SENTENCE_TRANSFORMERS = re.compile(r"sentence_transformers(?:\.[a-z_0-9]+)+\.[A-Z][A-Za-z0-9]*\Z")
@@ -103,7 +103,7 @@ def _weight_map(value: Any, place: Place) -> Iterator[Fact]:
         yield from place.leaves(shard, "a shard named by weight_map")
     missing = sorted(shard for shard in files if place.missing(shard))
     if missing:
-        some = ", ".join(repr(beside(place.content.location.path, shard)) for shard in missing[:_MOST_NAMED])
+        some = ", ".join(repr(target_of(place.content.location, shard)) for shard in missing[:_MOST_NAMED])
         more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         yield place.noted("missing-shard", f"weight_map names files that are not in the snapshot: {some}{more}")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
-from modelguard.formats._paths import beside, escape_of
+from modelguard.formats._references import target_of, trouble_with
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Malformed, Noted
 
@@ -44,17 +44,17 @@ class Place:
         location = self.content.location
         if location.members:
             return ""
-        whole = beside(location.path, path)
+        whole = target_of(location, path)
         return "" if whole in self.paths else whole
 
     def has(self, path: str) -> bool:
         """Tell whether the snapshot has a file of this name beside this one."""
         location = self.content.location
-        return not location.members and beside(location.path, path) in self.paths
+        return not location.members and target_of(location, path) in self.paths
 
     def leaves(self, path: str, what: str) -> Iterator[Fact]:
         """Ask for a path that leads out of the snapshot."""
-        if reason := escape_of(path):
+        if path and (reason := trouble_with(path)):
             yield self.asks("external-files", path, f"{what} at {self.path or 'the top'} {reason}", "path-escape")
 
 
@@ -146,7 +146,7 @@ def _attention(key: str) -> Callable[[Any, Place], Iterator[Fact]]:
 
 def _base_model(value: Any, place: Place) -> Iterator[Fact]:
     if isinstance(value, str) and value:
-        reason = escape_of(value)
+        reason = trouble_with(value)
         detail = "the adapter is put onto this model, which the loader fetches" + (
             f"; the path {reason}" if reason else ""
         )

@@ -7,8 +7,6 @@ and the raw elements. Source: joblib/numpy_pickle.py, NumpyArrayWrapper.read_arr
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from modelguard.formats._dtypes import item_type
 from modelguard.picklevm.hooks import Interrupted
 from modelguard.picklevm.values import Constant, Global, Result, Sequence, Table, Value
@@ -41,11 +39,11 @@ _KEYS = frozenset({"subclass", "shape", "order", "dtype"})
 _MORE_KEYS = frozenset({"allow_mmap", "numpy_array_alignment_bytes"})
 
 
-@frozen(kw_only=True)
 class Arrays:
     """The hook for `scan`; it keeps nothing."""
 
-    globals: frozenset[tuple[str, str]] = frozenset({WRAPPER}) | _POINTERS | _MAKERS
+    def __init__(self) -> None:
+        self.globals: frozenset[tuple[str, str]] = frozenset({WRAPPER}) | _POINTERS | _MAKERS
 
     def __call__(self, target: Value, state: Value, content: Content, offset: int) -> Interrupted | None:
         """Return what follows a BUILD. Raises `ReadError` when that cannot be told for certain."""
@@ -85,7 +83,7 @@ def _entries(state: Value) -> dict[str, Value]:
     if not isinstance(state, Table) or state.entries is None:
         raise ReadError("the wrapper of an array has a state that is no dict")
     entries = {_text(key): value for key, value in state.entries}
-    if not _KEYS <= entries.keys() or len(entries) != len(state.entries) or entries.keys() - _KEYS - _MORE_KEYS:
+    if not entries.keys() >= _KEYS or len(entries) != len(state.entries) or entries.keys() - _KEYS - _MORE_KEYS:
         names = ", ".join(sorted(entries))
         raise ReadError(f"the wrapper of an array has a state that joblib does not write: {names}")
     return entries

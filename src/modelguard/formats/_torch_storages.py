@@ -42,9 +42,10 @@ class Storages:
 
     accepted: dict[str, Storage] = field(factory=dict)
 
-    def __call__(self, id: Value, offset: int) -> str:  # noqa: A002, ARG002  # the names of the machine's hook
+    def __call__(self, identifier: Value, offset: int) -> str:
         """Return why a persistent id does not name a storage as torch does, or an empty string."""
-        items = id.items if isinstance(id, Sequence) and id.kind == "tuple" else None
+        del offset
+        items = identifier.items if isinstance(identifier, Sequence) and identifier.kind == "tuple" else None
         if items is None or not 5 <= len(items) <= 6 or _text(items[0]) != "storage":
             return "it is not the tuple by which torch names a storage"
         item = _item_bytes(items[1])

@@ -40,6 +40,8 @@ def storage_keys(content: Content, start: int, end: int) -> list[str]:
     at, keys = 0, []
     while at < len(data):
         opcode = data[at : at + 1]
+        if at + 5 > len(data) and opcode in (b"X", b"\x8c"):
+            raise ReadError("the list of storage keys ends within a text")
         if opcode in (b"X", b"\x8c"):
             size, width = (struct.unpack_from("<L", data, at + 1)[0], 5) if opcode == b"X" else (data[at + 1], 2)
             keys.append(data[at + width : at + width + size].decode("ascii", "backslashreplace"))

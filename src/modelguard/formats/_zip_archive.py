@@ -16,18 +16,13 @@ from typing import Literal, TypeAlias
 from attrs import evolve, field, frozen
 
 from modelguard.formats import _zip_records as records
-from modelguard.formats._names import name_faults, twin_key
-from modelguard.formats._zip_records import DEFLATED, ENCRYPTED, STORED, STREAMED, UTF8, End, Record
+from modelguard.formats._names import twin_key
+from modelguard.formats._zip_faults import Fault, differences, is_unknown, record_faults
+from modelguard.formats._zip_records import ENCRYPTED, STREAMED, End, Record
 from modelguard.terms.content import CHUNK, Content
 from modelguard.terms.errors import BudgetSpent, ReadError
 
 Origin: TypeAlias = Literal["directory", "local header", "orphan"]
-Fault: TypeAlias = tuple[str, str]
-"""A rule and what was found; the reader makes a `Malformed` of it."""
-
-# The flag bits that say nothing about how to read: two hints of deflate, the descriptor, the encoding of names.
-_PLAIN_FLAGS = 0x2 | 0x4 | STREAMED | UTF8
-_LINK, _REGULAR, _FOLDER, _KIND = 0xA000, 0x8000, 0x4000, 0xF000
 _PADDING = 1 << 16
 _ORPHANS = 10_000
 # Who owns bytes that are not a member's.
@@ -218,71 +213,17 @@ def _survey_record(survey: _Survey, record: Record, at: int) -> None:
     content, name = survey.content, record.name
     if len(survey.entries) >= survey.limit:
         raise BudgetSpent("more archive members than the budget allows")
-    survey.faults.extend(_record_faults(record))
+    survey.faults.extend(record_faults(record))
     header = records.local(content, at)
     if header is None:
         survey.fault("zip-no-local-header", f"{name!r}: no local header at {at}")
         return
-    survey.faults.extend(_differences(record, header))
+    survey.faults.extend(differences(record, header))
     entry = _entry(record, header, at, "directory")
     survey.entries.append(_fitted(survey, entry))
     for variant in _variants(entry, record, header):
         survey.entries.append(_fitted(survey, variant))
     survey.spans.append((at, _span_end(survey, record, header), repr(name)))
-
-
-def _record_faults(record: Record) -> Iterator[Fault]:
-    """Yield what is wrong with a directory record on its own."""
-    name = record.name
-    for fault in name_faults(name):
-        yield "zip-name", f"{name!r} {fault}"
-    if record.unicode_name and record.raw_name.isascii() and record.unicode_name != name:
-        yield "zip-name-differs", f"{name!r} is called {record.unicode_name!r} in its Unicode Path field"
-    if record.flags & UTF8 and not _is_utf8(record.raw_name):
-        yield "zip-name", f"{name!r} is not the UTF-8 that its flags promise"
-    if record.flags & ENCRYPTED:
-        yield "zip-encrypted", f"{name!r} says that it is encrypted"
-    if record.flags & ~(_PLAIN_FLAGS | ENCRYPTED):
-        yield "zip-flags", f"{name!r} has the flags 0x{record.flags:04x}, which readers treat differently"
-    if record.method not in (STORED, DEFLATED):
-        yield "zip-method", f"{name!r} has compression method {record.method}, which not every reader knows"
-    if record.method == STORED and record.compressed != record.expanded:
-        yield "zip-sizes", f"{name!r} is stored, but has sizes {record.compressed} and {record.expanded}"
-    if record.extra_differs:
-        yield "zip64-extra-differs", f"{name!r}: the zip64 extra field contradicts the directory record"
-    if record.disk not in (0, 0xFFFF):
-        yield "zip-disk", f"{name!r} is said to be on disk {record.disk}"
-    kind = record.mode & _KIND
-    if kind not in (0, _REGULAR, _FOLDER):
-        yield "zip-link" if kind == _LINK else "zip-special", f"{name!r} has the file mode 0o{record.mode:o}"
-    if record.mode & 0o6000:
-        yield "zip-mode", f"{name!r} asks to run with its owner's rights (mode 0o{record.mode:o})"
-    if name.endswith("/") and (record.compressed or record.expanded) and record.expanded:
-        yield "zip-folder-data", f"{name!r} is a directory with {record.expanded} bytes of data"
-
-
-def _differences(record: Record, header: Record) -> Iterator[Fault]:
-    """Yield where a local header says something else than the directory."""
-    name, streamed = record.name, bool(header.flags & STREAMED)
-    if header.raw_name != record.raw_name:
-        yield "zip-name-differs", f"{name!r} is called {header.name!r} in its local header"
-    if header.flags != record.flags:
-        detail = f"{name!r} has the flags 0x{record.flags:04x}, in its local header 0x{header.flags:04x}"
-        yield "zip-flags-differ", detail
-    if header.method != record.method:
-        yield "zip-method-differs", f"{name!r} has method {record.method}, in its local header {header.method}"
-    if header.extra_differs:
-        yield "zip64-extra-differs", f"{name!r}: the zip64 extra field contradicts the local header"
-    here, there = (header.compressed, header.expanded), (record.compressed, record.expanded)
-    if here != there and not (streamed and _is_unknown(header)):
-        yield "zip-sizes-differ", f"{name!r} has sizes {there}, in its local header {here}"
-    if header.crc != record.crc and not (streamed and header.crc == 0):
-        yield "zip-crc-differs", f"{name!r} has CRC {record.crc:08x}, in its local header {header.crc:08x}"
-
-
-def _is_unknown(header: Record) -> bool:
-    """Tell whether a local header leaves the sizes to the descriptor: as zero, or as a full 32-bit field."""
-    return {header.compressed, header.expanded} <= {0, 0xFFFFFFFF}
 
 
 def _entry(record: Record, header: Record, at: int, origin: Origin) -> Entry:
@@ -302,7 +243,7 @@ def _entry(record: Record, header: Record, at: int, origin: Origin) -> Entry:
 def _variants(entry: Entry, record: Record, header: Record) -> Iterator[Entry]:
     """Yield the member as its local header describes it, if that is another name or other bytes."""
     local = _entry(header, header, entry.header, "local header")
-    if header.flags & STREAMED and _is_unknown(header):
+    if header.flags & STREAMED and is_unknown(header):
         local = evolve(local, compressed=record.compressed, expanded=record.expanded, crc=record.crc)
     keys = [(each.name, each.method, each.compressed) for each in (entry, local)]
     if keys[0] != keys[1]:
@@ -383,7 +324,7 @@ def _sweep(survey: _Survey) -> None:
             if orphans > _ORPHANS:
                 raise BudgetSpent(f"more than {_ORPHANS} local headers outside of the directory")
             survey.fault("zip-orphan", f"{header.name!r} at {at} is in no directory")
-            unknown = bool(header.flags & STREAMED) and _is_unknown(header)
+            unknown = bool(header.flags & STREAMED) and is_unknown(header)
             length = end - header.after if unknown else min(header.compressed, end - header.after)
             survey.entries.append(evolve(_entry(header, header, at, "orphan"), compressed=length))
 
@@ -395,11 +336,3 @@ def _marks(content: Content, start: int, end: int) -> Iterator[int]:
         while at >= 0:
             yield chunk_at + at
             at = data.find(records.LOCAL, at + 1)
-
-
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from modelguard.formats._joblib_stream import is_joblib
 from modelguard.formats._torch_stream import is_torch_stream
@@ -18,7 +18,7 @@ def accepts(content: Content) -> bool:
     return is_pickle(content) and not is_torch_stream(content) and not is_joblib(content)
 
 
-def read(content: Content, walk: Walk) -> Iterable[Fact]:
+def read(content: Content, walk: Walk) -> Iterator[Fact]:
     """Yield what the pickles of a content would do."""
     return scan(content, walk.budget)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from modelguard.picklevm.hooks import Fault, Interrupted
 from modelguard.picklevm.machine import Machine
+from modelguard.picklevm.opcodes import HIGHEST_PROTOCOL
 from modelguard.picklevm.recorder import Recorder
 from modelguard.picklevm.values import Value
 from modelguard.terms.content import Budget, Content
@@ -23,35 +24,37 @@ STREAMS = 8
 ARRAYS = frozenset({("joblib.numpy_pickle", "NumpyArrayWrapper")})
 
 
-class _JoblibError(ReadError):
-    """An array of joblib follows in the stream."""
+class JoblibArray(ReadError):
+    """An array of joblib follows in the stream: what comes next are no opcodes for joblib."""
 
 
-class _Arrays:
-    """Ends the probe at the first array of joblib."""
+class StopAtArrays:
+    """An `Interruption` that raises `JoblibArray` at the first array of joblib."""
 
     globals = ARRAYS
 
     def __call__(self, target: Value, state: Value, content: Content, offset: int) -> Interrupted | None:
         del target, state, content
-        raise _JoblibError(f"an array of joblib at byte {offset}")
+        raise JoblibArray(f"an array of joblib begins at byte {offset}")
 
 
 def is_pickle(content: Content) -> bool:
     """Tell whether the bytes are pickles and no stream of joblib, which has raw arrays between its opcodes.
 
-    A joblib array that lies behind more than `PROBED` bytes of opcodes is not seen here.
+    A joblib array that lies behind more than `PROBED` bytes is not seen here.
     """
+    marked = _is_marked(content)
+    if marked and b"NumpyArrayWrapper" not in content.head(PROBED):
+        return True
     recorder = Recorder(content.location)
-    machine = Machine(content, Budget(opcodes=PROBED, seconds=10), recorder, interruption=_Arrays())
-    marked = content.size > 1 and content.head(2)[0] == 0x80 and content.head(2)[1] <= 5
+    machine = Machine(content, Budget(opcodes=PROBED, seconds=10), recorder, interruption=StopAtArrays())
     at = 0
     try:
         for _ in range(STREAMS):
             at = machine.run(at)
             if at >= content.size:
                 return True
-    except _JoblibError:
+    except JoblibArray:
         return False
     except BudgetSpent:
         return True
@@ -61,3 +64,8 @@ def is_pickle(content: Content) -> bool:
     called = any(isinstance(fact, Call) for fact in facts)
     imports = any(isinstance(fact, Import) for fact in facts)
     return marked or called or (imports and at > 0)
+
+
+def _is_marked(content: Content) -> bool:
+    head = content.head(2)
+    return len(head) > 1 and head[0] == 0x80 and head[1] <= HIGHEST_PROTOCOL

@@ -202,15 +202,13 @@ class Recorder:
         else:
             self._state(target, state, offset, slots=False)
         target.state = state
-        if type(target.target) is Named and needs_state(target.target.module, target.target.name):
-            self._granted_state(target, target.target, offset)
-
-    def _granted_state(self, target: Called, cls: Named, offset: int) -> None:
-        arguments = target.arguments if type(target.arguments) is tuple else None
-        shown = None if arguments is None else tuple(describe(item) for item in arguments)
-        fault = state_fault(cls.module, cls.name, describe(target.state), shown)
-        if fault:
-            self._build(target, "broken-state", offset, fault)
+        named = target.target
+        if type(named) is Named and needs_state(named.module, named.name):
+            made_with = target.arguments if type(target.arguments) is tuple else None
+            arguments = None if made_with is None else tuple(describe(item) for item in made_with)
+            fault = state_fault(named.module, named.name, describe(state), arguments)
+            if fault:
+                self._build(target, "broken-state", offset, fault)
 
     def _state(self, target: Called, state: Raw, offset: int, *, slots: bool) -> None:
         kind = type(state)

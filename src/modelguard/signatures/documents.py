@@ -22,7 +22,8 @@ LIMIT = 64 << 20
 def read_json(raw: bytes, what: str, *, limit: int = LIMIT) -> dict[str, Any]:
     """Read one JSON object.
 
-    Raises `SignatureMalformed` for anything else, for duplicate keys, NaN, infinities and half characters, and above `limit` bytes.
+    Raises `SignatureMalformed` for anything else, above `limit` bytes, and for documents with duplicate keys, NaN,
+    infinities or half characters.
     """
     if len(raw) > limit:
         raise SignatureMalformed(f"{what}: {len(raw)} bytes are more than the {limit} that are read")
@@ -43,11 +44,11 @@ def read_json(raw: bytes, what: str, *, limit: int = LIMIT) -> dict[str, Any]:
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twin = next(name for name in names if names.count(name) > 1)
-        raise SignatureMalformed(f"JSON: the key {printable(twin)!r} stands twice")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise SignatureMalformed(f"JSON: the key {printable(name)[:100]!r} stands twice")
+        found[name] = value
     return found
 
 

@@ -14,7 +14,15 @@ from attrs import field, frozen
 from modelguard.signatures.documents import read_json
 from modelguard.terms.artifact import Digest, printable
 from modelguard.terms.errors import SignatureMalformed, SignatureUntrusted
-from modelguard.terms.provenance import CertificateSigner, KeySigner, Provenance, Signer, SigstoreSigner
+from modelguard.terms.provenance import (
+    CertificateSigner,
+    Identity,
+    KeySigner,
+    LeafName,
+    Provenance,
+    Signer,
+    SigstoreSigner,
+)
 
 TRUSTED_ROOT = "application/vnd.dev.sigstore.trustedroot"
 CLIENT_TRUST_CONFIG = "application/vnd.dev.sigstore.clienttrustconfig"
@@ -61,6 +69,36 @@ def _sigstore(signer: SigstoreSigner, provenance: Provenance, home: Path) -> Tru
             remedy="restore the file, or look at the change with: modelguard trust show",
         )
     return Trust(signer=signer, material=trusted_root_of(data, root.file), digest=digest)
+
+
+def trust_key(public_key: Path) -> Trust:
+    """Trust whoever holds the key in a PEM file, as named on a command line."""
+    from modelguard.signatures.keys import load_public_key, spki_digest  # 0.1 s
+
+    data, digest = read_trusted(public_key, str(public_key))
+    spki = spki_digest(load_public_key(data, str(public_key)))
+    return Trust(
+        signer=KeySigner(name=public_key.name, public_key=str(public_key), spki=spki), material=data, digest=digest
+    )
+
+
+def trust_certificate(authorities: Path, subject: str) -> Trust:
+    """Trust the certificate of one subject under the authorities in a PEM file."""
+    data, digest = read_trusted(authorities, str(authorities))
+    signer = CertificateSigner(name=subject, authorities=str(authorities), leaf=LeafName(name=subject))
+    return Trust(signer=signer, material=data, digest=digest)
+
+
+def trust_identity(identity: str, issuer: str, trusted_root: Path) -> Trust:
+    """Trust one identity under the trusted root in a file, in every form of signature."""
+    data, digest = read_trusted(trusted_root, str(trusted_root))
+    signer = SigstoreSigner(
+        name=identity,
+        root=str(trusted_root),
+        any_of=(Identity(identity=identity, issuer=issuer),),
+        accept=("model", "file", "provenance"),
+    )
+    return Trust(signer=signer, material=trusted_root_of(data, str(trusted_root)), digest=digest)
 
 
 def read_trusted(path: Path, name: str) -> tuple[bytes, Digest]:

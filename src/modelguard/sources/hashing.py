@@ -71,10 +71,14 @@ def kind_of(mode: int) -> str:
 
 
 def read_blocks(descriptor: int) -> Iterator[memoryview]:
-    """Yield the rest of a file in blocks that share one buffer: each is overwritten by the next."""
-    buffer = mmap.mmap(-1, BLOCK)  # anonymous memory is page-aligned, which the kernel copies into fastest
-    view = memoryview(buffer)
-    while count := os.readv(descriptor, [view]):
+    """Yield a file in blocks that share one buffer: each is overwritten by the next.
+
+    No more is read than the file held at first, so that one which grows as fast as it is read comes to an end.
+    """
+    view = memoryview(mmap.mmap(-1, BLOCK))  # anonymous memory is page-aligned, which the kernel copies into fastest
+    size, offset = os.fstat(descriptor).st_size, 0
+    while offset < size and (count := os.preadv(descriptor, [view[: size - offset]], offset)):
+        offset += count
         yield view[:count]
 
 
@@ -116,19 +120,20 @@ def hash_file(
     try:
         with unchanging(descriptor, str(path)):
             blocks = map_windows(descriptor) if ours else read_blocks(descriptor)
-            found = hashed(blocks, str(path), progress)
-            _complain_about_size(path, descriptor, found[1])
-            return found
+            digest, size = hashed(blocks, str(path), progress)
+        if size != os.fstat(descriptor).st_size:
+            raise changed(str(path))
+        return digest, size
     finally:
         os.close(descriptor)
 
 
-def _complain_about_size(path: Path | str, descriptor: int, size: int) -> None:
-    if size != os.fstat(descriptor).st_size:
-        raise SourceError(
-            f"{printable(str(path))}: changed while it was read",
-            remedy="make sure that nothing writes to the model, then try again",
-        )
+def changed(name: str) -> SourceError:
+    """Return the error for a file that was written to while it was read."""
+    return SourceError(
+        f"{printable(name)}: changed while it was read",
+        remedy="make sure that nothing writes to the model, then try again",
+    )
 
 
 @contextmanager
@@ -141,10 +146,7 @@ def unchanging(descriptor: int, name: str) -> Iterator[None]:
         raise SourceError(f"{printable(name)}: cannot be read: {error.strerror}") from error
     after = os.fstat(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise SourceError(
-            f"{printable(name)}: changed while it was read",
-            remedy="make sure that nothing writes to the model, then try again",
-        )
+        raise changed(name)
 
 
 def at_once(work: Sequence[Callable[[], object]], threads: int | None = None) -> None:

@@ -3,6 +3,9 @@
 `resolve` turns a branch, a tag or nothing into a commit and notes the Hub's own claims: sizes, digests, identities.
 `fetch` downloads into the store's private directory, never looking into the user's Hub cache, and hashes every byte:
 the client itself compares sizes only. Nothing is executed, no telemetry is sent.
+
+A connection that breaks is taken up where it broke (1.x and 2.x do so by themselves, 0.x when it is asked again). Large
+files that came whole are in the store, and are not fetched again after an error or a kill.
 """
 
 from __future__ import annotations
@@ -234,6 +237,8 @@ def _download(ref: HubRef, files: list[Listed], shelf: Shelf, options: Options) 
 def _bring(api: HfApi, ref: HubRef, file: Listed, directory: Path, shelf: Shelf, progress: Progress) -> Digest:
     # A directory for each file: what the client notes beside one file cannot be another file of the repository.
     place = directory / hashlib.sha256(file.path.encode()).hexdigest()[:32]
+    # A whole file there is left over from a try that failed after the download: its bytes are not to be believed.
+    (place / file.path).unlink(missing_ok=True)
     progress.start(file.path, file.size)
     with told(f"{ref}: {file.path}"), _watched(place, file.path, progress):
         downloaded = api.hf_hub_download(

@@ -7,13 +7,13 @@ recognises by the package that its class comes from, without importing any.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from attrs import frozen
 
+from modelguard.sources.writing import FULL
 from modelguard.terms.artifact import printable
 from modelguard.terms.errors import (
     Disabled,
@@ -30,7 +30,6 @@ from modelguard.terms.errors import (
 )
 
 HTTP_LIBRARIES = frozenset({"requests", "urllib3", "httpx", "httpx2", "httpcore", "httpcore2", "hf_xet"})
-_FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
 @frozen(kw_only=True)
@@ -159,7 +158,7 @@ def _row(error: BaseException) -> Row:
     status = status_of(error)
     if status is not None:
         return _BY_STATUS.get(status, _SERVER)
-    if isinstance(error, OSError) and error.errno in _FULL_DISK:
+    if isinstance(error, OSError) and error.errno in FULL:
         return Row(
             error=StoreError,
             message="{what}: the download cannot be written: {reason}",

@@ -76,7 +76,8 @@ class Options:
     """How to reach a source. `endpoint` and `token` default to what the Hub client reads from its environment.
 
     `unreachable_commits` allows a commit that no branch or tag leads to (a pull request's). `home` is the directory
-    that relative paths of local references start from.
+    that relative paths of local references start from. `largest` is the size in bytes above which no file is fetched
+    from an address that does not say beforehand what it holds.
     """
 
     home: Path
@@ -84,6 +85,7 @@ class Options:
     endpoint: str | None = None
     token: str | None = None
     unreachable_commits: bool = False
+    largest: int = 256 << 30
     progress: Progress = field(factory=Quiet)
 
 
@@ -101,7 +103,7 @@ class Shelf(Protocol):
         ...
 
     def keep_open(self, descriptor: int, *, name: str, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Copy an open regular file in, from its start. `name` is what errors and progress call it."""
+        """Copy an open regular file in. `name` is what errors and progress call it."""
         ...
 
     def adopt(self, file: Path, *, expected: Digest | None = None) -> tuple[Digest, int]:

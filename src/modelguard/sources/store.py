@@ -14,20 +14,20 @@ that, it notices it.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Set
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from attrs import define, field, frozen
 
 from modelguard.sources import claims, hashing, views
 from modelguard.sources.source import Progress, Quiet
+from modelguard.sources.writing import check_writable, writing
 from modelguard.terms.artifact import Digest, printable
 from modelguard.terms.errors import ModelguardError, SourceError, StoreError, Tampered
 
@@ -37,18 +37,6 @@ RESUMABLE_DAYS = 7
 _ROOMS = ("objects", "staging", "downloads", "views", "trees", "damaged")
 _TAG = "CACHEDIR.TAG"
 _TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by modelguard; see https://bford.info/cachedir/\n"
-
-# What the system says when a file cannot be written -> what happened, what to do.
-_WRITE_FAULTS: dict[int, tuple[str, str]] = {
-    errno.ENOSPC: ("the disk is full", "free some space, or run `modelguard store gc`"),
-    errno.EDQUOT: ("the disk quota is used up", "free some space, or run `modelguard store gc`"),
-    errno.EFBIG: ("a file would be larger than the limit of the file system or of the process", "see `ulimit -f`"),
-    errno.EROFS: ("it lies on a read-only file system", "set MODELGUARD_STORE to a directory that can be written"),
-    errno.EACCES: ("it cannot be written", "set MODELGUARD_STORE to a directory of your own"),
-    errno.EPERM: ("it cannot be written", "set MODELGUARD_STORE to a directory of your own"),
-    errno.ENOLCK: ("its file system has no locks", "set MODELGUARD_STORE to a directory on a local disk"),
-    errno.ENOTSUP: ("its file system has no locks", "set MODELGUARD_STORE to a directory on a local disk"),
-}
 
 
 def default_root(environment: Mapping[str, str] = os.environ) -> Path:
@@ -73,15 +61,6 @@ class Collected:
 
     removed: tuple[Digest, ...]
     freed: int
-
-
-@contextmanager
-def _writing(root: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        what, remedy = _WRITE_FAULTS.get(error.errno or 0, (str(error.strerror or error), ""))
-        raise StoreError(f"store {root}: {what}", remedy=remedy) from error
 
 
 def _absolute(root: Path | str) -> Path:
@@ -120,14 +99,15 @@ class Store:
             os.close(descriptor)
 
     def keep_open(self, descriptor: int, *, name: str, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Copy an open regular file in, from its start. `name` is what errors call it. Raises as `keep`."""
+        """Copy an open regular file in. `name` is what errors call it. Raises as `keep`."""
         with hashing.unchanging(descriptor, name):
-            os.lseek(descriptor, 0, os.SEEK_SET)
             found, size = hashing.hashed(hashing.read_blocks(descriptor), name, self.progress)
-            _compare(name, found, expected)
-            if not self.intact(found):
-                os.lseek(descriptor, 0, os.SEEK_SET)
+        _compare(name, found, expected)
+        if not self.intact(found):
+            try:
                 self.keep_blocks(hashing.read_blocks(descriptor), name=name, expected=found)
+            except Tampered as error:
+                raise hashing.changed(name) from error
         return found, size
 
     def keep_bytes(self, data: bytes, *, name: str, expected: Digest | None = None) -> tuple[Digest, int]:
@@ -142,12 +122,12 @@ class Store:
         Raises `Tampered` when the digest differs from `expected`: nothing is kept then. Raises `StoreError`.
         """
         self._prepare()
-        with _writing(self.root):
+        with writing(self.root):
             claim = claims.claim_new(self.root / "staging")
         try:
             found, size = self._write(claim.descriptor, blocks)
             _compare(name, found, expected)
-            with _writing(self.root):
+            with writing(self.root):
                 self._admit(claim.path, claim.descriptor, found)
         finally:
             claim.path.unlink(missing_ok=True)
@@ -163,7 +143,7 @@ class Store:
         try:
             if os.fstat(descriptor).st_nlink != 1:  # someone has another name for these bytes: take a copy instead
                 return self.keep(file, expected=found)
-            with _writing(self.root):
+            with writing(self.root):
                 self._admit(file, descriptor, found)
         finally:
             os.close(descriptor)
@@ -174,7 +154,7 @@ class Store:
         for block in blocks:
             sha256.update(block)
             size += len(block)
-            with _writing(self.root):
+            with writing(self.root):
                 rest = memoryview(block)
                 while rest:
                     rest = rest[os.write(descriptor, rest) :]
@@ -271,11 +251,11 @@ class Store:
             removed.append(digest)
             freed += place.stat().st_size
             if not dry_run:
-                with _writing(self.root):
+                with writing(self.root):
                     place.unlink(missing_ok=True)
         if not dry_run and self.root.is_dir():
             self._prepare()
-            with _writing(self.root):
+            with writing(self.root):
                 self._clear()
         return Collected(removed=tuple(removed), freed=freed)
 
@@ -294,12 +274,13 @@ class Store:
     def _prepare(self) -> None:
         if self._ready:
             return
-        with _writing(self.root):
+        with writing(self.root):
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             check_private(self.root)
             for room in _ROOMS:
                 (self.root / room).mkdir(mode=0o700, exist_ok=True)
                 check_private(self.root / room)
+                check_writable(self.root / room)
             if not (self.root / _TAG).exists():
                 (self.root / _TAG).write_text(_TAG_TEXT)
             for room in ("staging", "views"):

@@ -13,12 +13,13 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelguard.sources import claims, hashing, names
+from modelguard.sources.writing import writing
 from modelguard.terms.artifact import Digest, printable
 from modelguard.terms.errors import SourceError, StoreError
 
@@ -51,7 +52,9 @@ def _place_for_views(store: Store) -> Iterator[Path]:
         finally:
             claims.remove_tree(directory)
         return
-    with claims.temporary_directory(store.root / "views") as directory:
+    with ExitStack() as stack:
+        with writing(store.root):
+            directory = stack.enter_context(claims.temporary_directory(store.root / "views"))
         yield directory
 
 
@@ -60,7 +63,7 @@ def lasting_view(store: Store, files: Mapping[str, Digest]) -> Path:
     objects = _objects(store, files)
     store.prepare()
     place = store.root / "trees" / tree_digest(files)
-    with claims.claimed(place.with_name(f"{place.name}{claims.LOCK}")):
+    with writing(store.root), claims.claimed(place.with_name(f"{place.name}{claims.LOCK}")):
         if place.is_symlink() or place.exists():
             fault = fault_of_view(place, files)
             if not fault:
@@ -153,13 +156,11 @@ def _objects(store: Store, files: Mapping[str, Digest]) -> dict[str, Path]:
 
 
 def _fill(directory: Path, objects: Mapping[str, Path]) -> None:
-    try:
+    with writing(directory):
         for path, place in objects.items():
             target = directory / path
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _link_or_copy(place, target)
-    except OSError as error:
-        raise StoreError(f"view {directory}: {error.strerror}") from error
 
 
 def _link_or_copy(place: Path, target: Path) -> None:

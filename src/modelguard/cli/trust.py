@@ -1,0 +1,133 @@
+"""`modelguard trust`: look after the trusted roots of Sigstore instances, which are files in your repository."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelguard.cli.command import Subcommand
+
+if TYPE_CHECKING:
+    from modelguard.terms.provenance import Provenance
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_REFUSED = 1
+
+
+@click.group()
+def trust() -> None:
+    """Look after trusted roots. Only `update` uses the network."""
+
+
+@trust.command()
+@click.argument("name", required=False)
+@click.option("--policy", type=_FILE, help="Policy file.")
+def show(name: str | None, policy: Path | None) -> int:
+    """Show the roots of the policy: file, digest, age, and every key in them."""
+    from modelguard.signatures.roots import describe_root, digest_of  # only once the command runs
+    from modelguard.signatures.trust import read_trusted
+    from modelguard.terms.errors import SignatureError
+
+    provenance, home = _provenance(policy)
+    chosen = [root for root in provenance.roots if name in {None, root.name}]
+    if not chosen:
+        raise click.UsageError(f"the policy has no [trust.{name or 'NAME'}]; modelguard trust add writes one")
+    code = 0
+    for root in chosen:
+        updated = root.updated.isoformat() if root.updated else "unknown"
+        click.echo(f"{root.name}: {root.file}, updated {updated}")
+        try:
+            data, _ = read_trusted(home / root.file, root.file)
+            same = digest_of(data) == root.sha256
+            click.echo(f"  {digest_of(data)}" + ("" if same else f": NOT the pinned {root.sha256}"))
+            for line in describe_root(data):
+                click.echo(f"  {line}")
+        except SignatureError as error:
+            click.echo(f"  {error}")
+            same = False
+        code = code if same else _REFUSED
+    return code
+
+
+@trust.command()
+@click.argument("name")
+@click.argument("source", type=_FILE, required=False)
+@click.option("--file", "target", type=click.Path(path_type=Path, dir_okay=False), help="Default: trust/NAME.json")
+def add(name: str, source: Path | None, target: Path | None) -> int:
+    """Add a trusted root: from a file, or the public one that the installed sigstore client was released with."""
+    from modelguard.signatures.roots import describe_root, embedded_root  # only once the command runs
+    from modelguard.signatures.trust import read_trusted
+
+    root = read_trusted(source, str(source))[0] if source else embedded_root()
+    lines = describe_root(root)
+    target = target or Path("trust", f"{name}.json")
+    if target.exists():
+        raise click.UsageError(f"{target} exists already; modelguard trust update {name} renews it")
+    _write(target, root)
+    for line in lines:
+        click.echo(f"  {line}", err=True)
+    _tell_policy(name, target, root)
+    return 0
+
+
+@trust.command()
+@click.argument("name")
+@click.option("--url", default="", help="TUF repository of the instance; by default that of the public one.")
+@click.option("--bootstrap", type=_FILE, help="TUF root metadata (root.json) that you trust for --url.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@click.option("--policy", type=_FILE, help="Policy file.")
+def update(name: str, url: str, bootstrap: Path | None, dry_run: bool, policy: Path | None) -> int:
+    """Fetch the current trusted root through TUF, show what changed, and write the file."""
+    from modelguard.signatures.roots import PUBLIC_GOOD, Changes, digest_of, update_root  # only once the command runs
+    from modelguard.signatures.trust import read_trusted
+
+    provenance, home = _provenance(policy)
+    root = provenance.root(name)
+    if root is None:
+        raise click.UsageError(f"the policy has no [trust.{name}]; modelguard trust add {name} writes one")
+    old, _ = read_trusted(home / root.file, root.file)
+    new = update_root(url or PUBLIC_GOOD, bootstrap=bootstrap.read_bytes() if bootstrap else None)
+    changes = Changes.between(old, new)
+    for sign, lines in (("+", changes.added), ("-", changes.removed)):
+        for line in lines:
+            click.echo(f"{sign} {line}")
+    if digest_of(old) == digest_of(new):
+        click.echo("nothing changed", err=True)
+    if not dry_run:
+        _write(home / root.file, new)
+        _tell_policy(name, Path(root.file), new)
+    return 0
+
+
+def _provenance(path: Path | None) -> tuple[Provenance, Path]:
+    from modelguard.policy.provenance import read_provenance  # only once the command runs
+    from modelguard.policy.reading import find_policy, load_policy
+
+    policy = load_policy(path or find_policy(Path.cwd()))
+    home = Path(policy.origin).absolute().parent if policy.origin else Path.cwd()
+    return read_provenance(policy), home
+
+
+def _write(target: Path, root: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.part")
+    temporary.write_bytes(root)
+    temporary.replace(target)
+
+
+def _tell_policy(name: str, file: Path, root: bytes) -> None:
+    """Print the table that belongs into the policy: writing it there is a decision of its own."""
+    from modelguard.signatures.roots import digest_of  # only once the command runs
+
+    click.echo(f"wrote {os.fspath(file)}; the policy now needs:", err=True)
+    click.echo(f"[trust.{name}]")
+    click.echo(f'file = "{file.as_posix()}"')
+    click.echo(f'sha256 = "{digest_of(root).hex}"')
+    click.echo(f"updated = {datetime.now(UTC).date().isoformat()}")
+
+
+COMMAND = Subcommand(trust)

@@ -1,0 +1,42 @@
+"""Lists of packages: requirements and constraints files of pip, packages.txt of Spaces, Pipfile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from posixpath import basename
+
+from modelguard.formats._requirements import asked_to_install
+from modelguard.formats._text import is_text, text_of
+from modelguard.formats.format import Format, Walk
+from modelguard.terms.content import Content
+from modelguard.terms.facts import Fact
+
+_NAMES = re.compile(
+    r"(?:.*[-_.])?requirements?(?:[-_.].*)?\.(?:txt|in|pip)|constraints.*\.txt|(?:pre-)?packages\.txt|pipfile"
+)
+_INSTALLERS = {"packages.txt": "apt", "pre-packages.txt": "apt", "pipfile": "pipenv"}
+
+
+def accepts(content: Content) -> bool:
+    """Tell by the name: a list of packages is a list of words."""
+    return bool(_NAMES.fullmatch(basename(content.name).lower())) and is_text(content)
+
+
+def read(content: Content, walk: Walk) -> Iterable[Fact]:
+    """Tell what would be installed."""
+    text = text_of(content, 1 << 20).replace("\\\r\n", " ").replace("\\\n", " ")
+    walk.budget.spend_time()
+    installer = _INSTALLERS.get(basename(content.name).lower(), "pip")
+    yield from asked_to_install(text.splitlines(), content, installer)
+
+
+FORMAT = Format(
+    name="requirements",
+    title="List of packages",
+    reads="Requirements and constraints of pip, packages.txt, Pipfile, up to 1 MB.",
+    looks_for="Packages that something would install, above all from elsewhere than the package index.",
+    accepts=accepts,
+    read=read,
+    whole_names=("requirements.txt", "packages.txt"),
+)
