@@ -29,6 +29,7 @@ from modelguard.terms.verdict import Examination
 REFUSED = {
     "scipy interp1d": "its state names a method that getattr looks up",
     "pandas zoned-berlin": "zoneinfo writes a zone as getattr(ZoneInfo, '_unpickle')",
+    "pandas ordered-category": "joblib only: a plain unpickler would take its memo for another and ask for pandas.dtype",
     "sklearn hist-classes": "categorical features are checked by functools.partial, which calls what it is given",
 }
 SHARE = 0.01
@@ -86,7 +87,9 @@ def examine_file(file: Path) -> Examination:
     return examine_snapshot(in_place(LocalRef(str(file)), gate.options), gate, collectors=("contents",))
 
 
-def files(folder: Path, objects: benign_objects.Objects, write: Callable[[Any, Path], object], name: str) -> Iterator[tuple[str, list[str]]]:
+def files(
+    folder: Path, objects: benign_objects.Objects, write: Callable[[Any, Path], object], name: str
+) -> Iterator[tuple[str, list[str]]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for number, (label, value) in enumerate(objects):
@@ -144,28 +147,71 @@ def held_out_objects() -> benign_objects.Objects:
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.neighbors import KNeighborsRegressor
     from sklearn.pipeline import make_pipeline, make_union
-    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, PolynomialFeatures, StandardScaler
+    from sklearn.preprocessing import (
+        FunctionTransformer,
+        OneHotEncoder,
+        OrdinalEncoder,
+        PolynomialFeatures,
+        StandardScaler,
+    )
     from sklearn.svm import SVC, LinearSVC
 
     random = np.random.RandomState(1)
-    frame = pd.DataFrame({"age": random.rand(40), "city": ["Rome", "Oslo", "Lima", "Bonn"] * 10, "size": random.rand(40)})
+    frame = pd.DataFrame(
+        {"age": random.rand(40), "city": ["Rome", "Oslo", "Lima", "Bonn"] * 10, "size": random.rand(40)}
+    )
     numbers, target, classes = random.rand(40, 4), random.rand(40), np.arange(40) % 2
-    columns = make_column_transformer((StandardScaler(), ["age", "size"]), (OneHotEncoder(), ["city"]), remainder="drop")
+    columns = make_column_transformer(
+        (StandardScaler(), ["age", "size"]), (OneHotEncoder(), ["city"]), remainder="drop"
+    )
     yield "frame-pipeline", make_pipeline(columns, RandomForestClassifier(5)).fit(frame, classes)
     ordinal = make_column_transformer((OrdinalEncoder(), ["city"]), remainder=KNNImputer())
     yield "frame-passthrough", make_pipeline(ordinal, SVC(probability=False)).fit(frame, classes)
-    yield "logs", make_pipeline(FunctionTransformer(np.log1p, inverse_func=np.expm1), PCA(2), ElasticNetCV(cv=2)).fit(numbers, target)
+    yield (
+        "logs",
+        make_pipeline(FunctionTransformer(np.log1p, inverse_func=np.expm1), PCA(2), ElasticNetCV(cv=2)).fit(
+            numbers, target
+        ),
+    )
     words = ["a small text", "another text", "more words here", "words again"] * 10
-    yield "text", make_pipeline(make_union(TfidfVectorizer(analyzer="char", ngram_range=(1, 2)), HashingVectorizer()), TruncatedSVD(2), LinearSVC()).fit(words, classes)
-    search = GridSearchCV(make_pipeline(SimpleImputer(), SVC()), {"svc__C": [1, 2]}, scoring=make_scorer(f1_score), cv=RepeatedStratifiedKFold(n_splits=2, n_repeats=1))
+    yield (
+        "text",
+        make_pipeline(
+            make_union(TfidfVectorizer(analyzer="char", ngram_range=(1, 2)), HashingVectorizer()),
+            TruncatedSVD(2),
+            LinearSVC(),
+        ).fit(words, classes),
+    )
+    search = GridSearchCV(
+        make_pipeline(SimpleImputer(), SVC()),
+        {"svc__C": [1, 2]},
+        scoring=make_scorer(f1_score),
+        cv=RepeatedStratifiedKFold(n_splits=2, n_repeats=1),
+    )
     yield "search", search.fit(numbers, classes)
-    yield "random-search", RandomizedSearchCV(SGDClassifier(), {"alpha": [0.1, 0.2]}, n_iter=2, cv=2).fit(numbers, classes)
+    yield (
+        "random-search",
+        RandomizedSearchCV(SGDClassifier(), {"alpha": [0.1, 0.2]}, n_iter=2, cv=2).fit(numbers, classes),
+    )
     stack = StackingClassifier([("one", OneVsRestClassifier(LinearSVC())), ("two", LogisticRegressionCV(cv=2))], cv=2)
     yield "stack", stack.fit(numbers, classes)
-    yield "vote", VotingRegressor([("k", KNeighborsRegressor()), ("b", BaggingRegressor(n_estimators=2))]).fit(numbers, target)
-    yield "select", make_pipeline(PolynomialFeatures(2), SelectPercentile(mutual_info_regression), SelectFromModel(ElasticNetCV(cv=2))).fit(numbers, target)
+    yield (
+        "vote",
+        VotingRegressor([("k", KNeighborsRegressor()), ("b", BaggingRegressor(n_estimators=2))]).fit(numbers, target),
+    )
+    yield (
+        "select",
+        make_pipeline(
+            PolynomialFeatures(2), SelectPercentile(mutual_info_regression), SelectFromModel(ElasticNetCV(cv=2))
+        ).fit(numbers, target),
+    )
     yield "grouped", frame.groupby("city").mean()
-    yield "pivot", frame.assign(day=pd.date_range("2024-03-01", periods=40)).pivot_table(index="day", columns="city", values="age")
+    yield (
+        "pivot",
+        frame.assign(day=pd.date_range("2024-03-01", periods=40)).pivot_table(
+            index="day", columns="city", values="age"
+        ),
+    )
     yield "settings", {"model": stack, "columns": list(frame.columns), "made": date(2024, 5, 17), "shape": frame.shape}
 
 
@@ -180,13 +226,17 @@ def test_pickles_that_the_tables_were_not_made_from_are_allowed() -> None:
 def test_whole_modules_need_their_profile() -> None:
     torch = pytest.importorskip("torch", reason="makes the modules")
     layer = torch.nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
-    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU(), layer, torch.nn.BatchNorm1d(4), torch.nn.LSTM(4, 2))
+    model = torch.nn.Sequential(
+        torch.nn.Linear(4, 4), torch.nn.ReLU(), layer, torch.nn.BatchNorm1d(4), torch.nn.LSTM(4, 2)
+    )
     stream = io.BytesIO()
     torch.save(model, stream, _use_new_zipfile_serialization=True)
     # The pickle within the archive, read as the archive's reader reads it: with its storages.
     import zipfile
 
-    data = zipfile.ZipFile(stream).read(next(name for name in zipfile.ZipFile(stream).namelist() if name.endswith("data.pkl")))
+    data = zipfile.ZipFile(stream).read(
+        next(name for name in zipfile.ZipFile(stream).namelist() if name.endswith("data.pkl"))
+    )
     accept = lambda identity, offset: ""  # noqa: E731  # the storages are not the question here
     assert not examined(data, persistent=accept).allowed
     assert reasons(examined(data, profiles=["torch-modules"], persistent=accept)) == []

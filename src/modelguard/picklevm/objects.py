@@ -146,6 +146,17 @@ def kind_of(raw: Raw) -> str:
     return names.get(type(raw), type(raw).__name__)
 
 
+def is_never_text(raw: Raw) -> bool:
+    """Tell whether a value cannot be an exact str, which both unpicklers ask of the operands of STACK_GLOBAL.
+
+    Granted globals are classes and functions, and an instance of a granted class is one of that class; of other
+    globals nobody knows what they are.
+    """
+    if type(raw) is Called and raw.opcode in ("NEWOBJ", "NEWOBJ_EX"):
+        return is_never_text(raw.target) and (raw.target.module, raw.target.name) != ("builtins", "str")
+    return type(raw) is Named and bool(raw.profiles)
+
+
 def describe(raw: Raw) -> Value:
     """Return the `Value` of a raw value, as deep as `DEPTH` levels and as many as `SHOWN` values.
 

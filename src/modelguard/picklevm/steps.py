@@ -22,6 +22,7 @@ from modelguard.picklevm.objects import (
     Raw,
     Table,
     describe,
+    is_never_text,
     kind_of,
 )
 from modelguard.picklevm.opcodes import BY_NAME, HIGHEST_PROTOCOL
@@ -204,6 +205,8 @@ class Steps(Constants):
         return self.recorder.look_up(module, name, self.at)
 
     def _computed_global(self, module: Raw, name: Raw) -> Raw:
+        if is_never_text(module) or is_never_text(name):
+            raise Fault("pickle-global-of-data", self.at, f"a global named by {kind_of(module)} and {kind_of(name)}")
         self.recorder.unresolved(
             "computed-global", self.at, f"a global whose module is {kind_of(module)} and whose name is {kind_of(name)}"
         )
