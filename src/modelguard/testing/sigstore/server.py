@@ -1,6 +1,7 @@
 """The private Sigstore's services on loopback: what a client talks to when it signs with an identity token.
 
-Two addresses are enough: `/api/v2/signingCert` of the certificate authority and `/api/v1/log/entries` of the log.
+Three addresses are enough: `/api/v2/signingCert` of the certificate authority, `/api/v1/log/entries` of the log, and
+the description of an identity provider.
 """
 
 from __future__ import annotations
@@ -75,8 +76,19 @@ class _Handler(BaseHTTPRequestHandler):
         if answer is None:
             self.send_error(404)
             return
-        body = json.dumps(answer(request)).encode("utf-8")
-        self.send_response(201)
+        self._answer(201, answer(request))
+
+    def do_GET(self) -> None:  # as above
+        """Describe an identity provider; clients ask for that even when they bring a token."""
+        if self.path != "/.well-known/openid-configuration":
+            self.send_error(404)
+            return
+        address = f"http://{self.headers['Host']}"
+        self._answer(200, {"authorization_endpoint": f"{address}/auth", "token_endpoint": f"{address}/token"})
+
+    def _answer(self, status: int, document: dict[str, Any]) -> None:
+        body = json.dumps(document).encode("utf-8")
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
