@@ -26,6 +26,7 @@ from modelguard.terms.finding import Finding, Severity
 # How bad a class of danger is, and why it is rated so. A class without a row is critical.
 _SEVERITIES = {
     "script": Severity.LOW,  # no loader runs it; a person has to start it
+    "browser-script": Severity.LOW,  # only a browser that shows the file runs it
     "script-code-execution": Severity.HIGH,  # a person who starts it runs what nobody has seen
     "script-obfuscation": Severity.HIGH,  # it hides what it does from the person who reads it
     "script-persistence": Severity.HIGH,  # it outlives the session in which it is started
