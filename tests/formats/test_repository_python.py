@@ -87,7 +87,7 @@ DOES: dict[str, tuple[str, str]] = {
     "environment": ("import os\nos.environ['X'] = '1'", "file-write"),
     "atexit": ("import atexit\natexit.register(print)", "persistence"),
     "meta_path": ("import sys\nsys.meta_path.insert(0, x)", "persistence"),
-    "hub": ("from huggingface_hub import hf_hub_download", "other-repository"),
+    "hub": ("from huggingface_hub import hf_hub_download", "hub-access"),
     "a scanner": ("import modelguard", "scanner-evasion"),
     "add_safe_globals": ("import torch\ntorch.serialization.add_safe_globals([print])", "scanner-evasion"),
     "packed text": (f"x = {'aGVsbG8gd29ybGQxMjM0NTY3ODkwQUJDREVGR0hJSktMTU5P' * 12!r}", "obfuscation"),

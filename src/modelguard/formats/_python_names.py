@@ -18,7 +18,7 @@ HAZARDS: tuple[str, ...] = (
     "persistence",
     "unpickling",
     "file-write",
-    "other-repository",
+    "hub-access",
 )
 """Classes of danger, the gravest first: a file is said to have the first that it has."""
 
@@ -69,7 +69,7 @@ ROWS: tuple[Row, ...] = (
     *_rows(
         "network", "fetches a file", "torch.hub.load_state_dict_from_url torch.hub.download_url_to_file wget.download"
     ),
-    *_rows("other-repository", "fetches from a hub", "huggingface_hub modelscope", whole=True),
+    *_rows("hub-access", "fetches from a hub", "huggingface_hub modelscope", whole=True),
     *_rows("unpickling", "unpickles", "pickle _pickle cPickle dill cloudpickle marshal shelve jsonpickle", whole=True),
     *_rows("unpickling", "unpickles", "joblib.load pandas.read_pickle sklearn.externals.joblib.load"),
     *_rows("unpickling", "makes any object that the text names", "yaml.unsafe_load yaml.full_load yaml.UnsafeLoader"),
