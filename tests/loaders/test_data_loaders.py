@@ -91,6 +91,14 @@ def test_an_approved_import_of_the_same_file_is_made(tmp_path: Path) -> None:
     assert (guarded.error, guarded.imported) == ("", True)
 
 
+def test_a_joblib_file_is_not_read_as_a_plain_pickle(tmp_path: Path) -> None:
+    file = tmp_path / "model.pkl"
+    joblib.dump(ARRAY, file)
+    with pytest.raises(LoaderError, match="written by joblib") as problem:
+        PICKLE.load(handover(file, "pickle", imports=JOBLIB_IMPORTS))
+    assert problem.value.remedy == 'load it with loader="joblib"'
+
+
 # --- joblib ----------------------------------------------------------------------------------------------------
 
 VALUES: dict[str, Any] = {
@@ -241,6 +249,14 @@ def test_every_version_of_the_header_is_read(version: tuple[int, int], tmp_path:
     assert_same(NUMPY.load(handover(file, "npy", imports=NUMPY_IMPORTS)), np.load(file, allow_pickle=True))
 
 
+def test_an_array_of_objects_from_python_two_loads_with_the_callers_encoding(tmp_path: Path) -> None:
+    file = tmp_path / "array.npy"
+    with file.open("wb") as opened:
+        np.lib.format.write_array_header_1_0(opened, {"descr": "|O", "fortran_order": False, "shape": (1,)})
+        opened.write(pickle.BINSTRING + (2).to_bytes(4, "little") + b"\xe9!" + pickle.STOP)
+    assert NUMPY.load(handover(file, "npy", encoding="latin1")) == "é!"
+
+
 def test_numpy_refuses_an_import_in_an_array_of_objects(tmp_path: Path) -> None:
     file = tmp_path / "array.npy"
     with file.open("wb") as opened:
@@ -281,7 +297,9 @@ def test_an_npz_member_with_an_import_that_is_not_approved_is_refused(tmp_path: 
             loaded["names"]
 
 
-@pytest.mark.parametrize("option", [{"allow_pickle": True}, {"mmap_mode": "r+"}, {"mmap_mode": "w+"}])
+@pytest.mark.parametrize(
+    "option", [{"allow_pickle": True}, {"fix_imports": False}, {"mmap_mode": "r+"}, {"mmap_mode": "w+"}]
+)
 def test_options_that_weaken_numpy_are_not_passed_on(option: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "array.npy"
     np.save(file, ARRAY)
