@@ -134,6 +134,8 @@ def assert_same(left: Any, right: Any) -> None:
         assert left == right
 
 
+# joblib.load itself leaves its reader of lz4 open, which Python 3.13 reports.
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*BufferedReader:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 @pytest.mark.parametrize("compress", [0, "zlib", "gzip", "bz2", "xz", "lzma", "lz4"])
 def test_a_joblib_file_loads_as_joblib_loads_it(value: Any, compress: Any, tmp_path: Path) -> None:
@@ -154,7 +156,7 @@ def test_the_byte_order_is_kept_when_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "model.joblib"
     joblib.dump(ARRAY.astype(">f4"), file)
     given = handover(file, "joblib", imports=JOBLIB_IMPORTS, ensure_native_byte_order=False)
-    assert_same(JOBLIB.load(given), joblib.load(file, ensure_native_byte_order=False))
+    assert_same(JOBLIB.load(given), ARRAY.astype(">f4"))
 
 
 @pytest.mark.parametrize("compress", [0, ("zlib", 3)])
@@ -171,8 +173,9 @@ def joblib_with_objects(file: Path) -> None:
     """Write an array of objects whose nested pickle calls the planted function."""
     joblib.dump(np.array([{}], dtype=object), file)
     data = file.read_bytes()
-    inner = pickle.dumps(np.array([{}], dtype=object), protocol=5)
-    assert inner in data
+    # The protocol of the nested pickle depends on the version of joblib.
+    nested = [pickle.dumps(np.array([{}], dtype=object), protocol) for protocol in (2, 5)]
+    inner = next(one for one in nested if one in data)
     file.write_bytes(data.replace(inner, calls(PLANTED, "run")))
 
 
@@ -293,7 +296,7 @@ def test_an_npz_member_with_an_import_that_is_not_approved_is_refused(tmp_path: 
     np.savez(file, names=VALUES["objects"], weights=ARRAY)
     with NUMPY.load(handover(file, "npz")) as loaded:
         assert_same(loaded["weights"], ARRAY)
-        with pytest.raises(ModelRefused, match=r"numpy\._core\.multiarray\._reconstruct"):
+        with pytest.raises(ModelRefused, match=r"numpy\._?core\.multiarray\._reconstruct"):
             loaded["names"]
 
 
