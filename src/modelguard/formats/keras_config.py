@@ -59,15 +59,17 @@ def _holds_an_object(value: object) -> bool:
 def _read(content: Content, walk: Walk) -> Iterator[Fact]:
     parsed = parse_json(content.all(LARGEST))
     at = content.location
-    for key in parsed.duplicates:
+    for key in parsed.twice:
         detail = f"{printable(key[:200])!r} stands twice in one table: readers keep the first or the last"
         yield Malformed(location=at, format=NAME, rule="keras-duplicate-key", detail=detail)
-    for constant in parsed.unusual[:1]:
+    for constant in parsed.constants[:1]:
         yield Noted(location=at, format=NAME, rule="keras-number", detail=f"{constant} is not JSON")
     top = parsed.value if isinstance(parsed.value, dict) else {}
     shown = {key: printable(str(top[key])[:200]) for key in ("class_name", "keras_version", "backend") if key in top}
     yield Header(location=at, format=NAME, properties=shown)
     yield from keras_facts(parsed.value, at, walk)
+    if parsed.lost:
+        yield from keras_facts(list(parsed.lost), at, walk)
 
 
 FORMAT = Format(
