@@ -166,6 +166,14 @@ def test_a_renamed_repository_is_refused_and_both_names_told(
     assert "other/tiny" in caught.value.remedy
 
 
+def test_another_spelling_is_refused_with_the_hubs_own(
+    hub: LocalHub, repository: Repository, ask: Callable[..., Resolved]
+) -> None:
+    hub.renamed["Org/Tiny"] = "org/tiny"
+    with pytest.raises(Renamed, match="spells it org/tiny"):
+        ask("Org/Tiny")
+
+
 @pytest.mark.parametrize("length", [7, 12, 39])
 def test_an_abbreviated_commit_is_refused(
     hub: LocalHub, repository: Repository, ask: Callable[..., Resolved], length: int
@@ -537,12 +545,32 @@ def test_nothing_is_left_behind_after_a_download(
         assert list((store.root / room).iterdir()) == []
 
 
+def test_progress_counts_while_a_file_comes(
+    hub: LocalHub, repository: Repository, ask: Callable[..., Resolved], bring: Callable[..., Snapshot]
+) -> None:
+    class Steps(Remembered):
+        steps: int = 0
+
+        def advance(self, name: str, count: int) -> None:
+            super().advance(name, count)
+            self.steps += bool(count)
+
+    repository.commit({"slow.bin": b"x" * 25_000_000})
+    resolved = _only(ask(), "slow.bin")
+    progress = Steps()
+    hub.pause = 0.0004  # for each 16 KiB: 0.6 s in all
+    bring(resolved, progress=progress)
+    assert progress.counts == {"slow.bin": 25_000_000}
+    assert progress.steps > 1
+
+
 def test_progress_counts_files(
     repository: Repository, ask: Callable[..., Resolved], bring: Callable[..., Snapshot]
 ) -> None:
     progress = Remembered()
     bring(ask(), progress=progress)
     assert progress.totals == {path: len(data) for path, data in MODEL.items()}
+    assert progress.counts == progress.totals
     assert sorted(progress.finished) == sorted(MODEL)
 
 

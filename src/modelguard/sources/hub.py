@@ -126,6 +126,8 @@ def _canonical(ref: HubRef, answered: str) -> HubRef:
         return ref
     found = parse_ref(f"hf://{answered}")
     assert isinstance(found, HubRef)
+    if found.repo.lower() == ref.repo.lower():
+        raise Renamed(f"{ref.repo}: the Hub spells it {found.repo}", remedy=f"write {found.repo}")
     if ref.org or found.name.lower() != ref.name.lower():
         raise Renamed(
             f"{ref.repo}: the Hub answers with another repository, {found.repo}: it was renamed or moved",
@@ -240,14 +242,15 @@ def _bring(api: HfApi, ref: HubRef, file: Listed, directory: Path, shelf: Shelf,
     # A whole file there is left over from a try that failed after the download: its bytes are not to be believed.
     (place / file.path).unlink(missing_ok=True)
     progress.start(file.path, file.size)
-    with told(f"{ref}: {file.path}"), _watched(place, file.path, progress):
+    with told(f"{ref}: {file.path}"), _watched(place, file.path, progress) as seen:
         downloaded = api.hf_hub_download(
             ref.repo, file.path, revision=ref.revision, local_dir=place, cache_dir=place / ".hub-cache"
         )
     if not Path(downloaded).resolve().is_relative_to(place.resolve()):
         raise Tampered(f"{ref}: {printable(file.path)}: the client left the directory that it was given")
     _check_claims(ref, file, Path(downloaded))
-    digest, _ = shelf.adopt(Path(downloaded), expected=file.digest)
+    digest, size = shelf.adopt(Path(downloaded), expected=file.digest)
+    progress.advance(file.path, max(0, size - seen[-1]))
     progress.finish(file.path)
     return digest
 
@@ -284,21 +287,23 @@ def _without_bars() -> Iterator[None]:
 
 
 @contextmanager
-def _watched(place: Path, name: str, progress: Progress) -> Iterator[None]:
-    """Report how a download grows, by the size of its file: no generation of the client tells it alike."""
-    over = threading.Event()
+def _watched(place: Path, name: str, progress: Progress) -> Iterator[list[int]]:
+    """Report how a download grows, by the size of its file: no generation of the client tells it alike.
+
+    The list that is given ends with the bytes reported so far.
+    """
+    seen, over = [0], threading.Event()
 
     def watch() -> None:
-        seen = 0
         while not over.wait(0.2):
-            size = _bytes_in(place)
-            progress.advance(name, max(0, size - seen))
-            seen = max(seen, size)
+            size = max(seen[-1], _bytes_in(place))
+            progress.advance(name, size - seen[-1])
+            seen[:] = [size]
 
     watcher = threading.Thread(target=watch, name="modelguard-progress", daemon=True)
     watcher.start()
     try:
-        yield
+        yield seen
     finally:
         over.set()
         watcher.join()
