@@ -181,7 +181,7 @@ STATES: dict[str, tuple[Parts, Parts]] = {
 }
 
 
-def accept(id: Value, offset: int) -> str:
+def accept(identity: Value, offset: int) -> str:
     """Accept every persistent id, as the reader of a torch archive does after its own rules."""
     return ""
 
@@ -257,7 +257,7 @@ PROFILE_USES: dict[str, Parts] = {
 
 
 def test_every_profile_has_its_case() -> None:
-    assert set(PROFILE_USES) == set(PROFILES)
+    assert set(PROFILE_USES) == {name for name, profile in PROFILES.items() if profile.packages}
 
 
 @pytest.mark.parametrize("profile", PROFILE_USES)

@@ -17,6 +17,8 @@ _MAGIC = re.compile(rb"\x80[\x02-\x05](?:\x95.{8})?\x8a\x0a" + _NUMBER + rb"\.",
 _PROTOCOL = re.compile(rb"\x80[\x02-\x05](?:\x95.{8})?M\xe9\x03\.", re.DOTALL)
 _HEAD = 32
 _KEYS_LIMIT = 1 << 26
+# Opcodes of texts, with the bytes before the text. Python 2 wrote the last two.
+_TEXTS = {b"X": 5, b"\x8c": 2, b"U": 2, b"T": 5}
 
 
 def is_torch_stream(content: Content) -> bool:
@@ -40,10 +42,11 @@ def storage_keys(content: Content, start: int, end: int) -> list[str]:
     at, keys = 0, []
     while at < len(data):
         opcode = data[at : at + 1]
-        if at + 5 > len(data) and opcode in (b"X", b"\x8c"):
+        if at + 5 > len(data) and opcode in _TEXTS:
             raise ReadError("the list of storage keys ends within a text")
-        if opcode in (b"X", b"\x8c"):
-            size, width = (struct.unpack_from("<L", data, at + 1)[0], 5) if opcode == b"X" else (data[at + 1], 2)
+        if opcode in _TEXTS:
+            width = _TEXTS[opcode]
+            size = struct.unpack_from("<L", data, at + 1)[0] if width == 5 else data[at + 1]
             keys.append(data[at + width : at + width + size].decode("ascii", "backslashreplace"))
             at += width + size
         elif opcode in _OTHER:

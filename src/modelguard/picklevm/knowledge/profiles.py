@@ -13,7 +13,8 @@ class Profile:
 
     `default` profiles hold only names that build data. The others hold classes of program objects: their instances
     can carry functions or have state that their library acts on, so the policy must name them. `packages` are the
-    top-level packages whose names the profile grants; a lookup opens only the tables of the package asked for.
+    top-level packages whose names the profile grants; a lookup opens only the tables of the package asked for. A
+    profile without packages has no table: readers of other formats say of what they find that it is enabled by it.
     """
 
     name: str
@@ -80,6 +81,20 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         False,
         "settings may hold resolvers that run when they are read",
         "pytorch_lightning lightning lightning_fabric omegaconf pyannote typing torchmetrics",
+    ),
+    (
+        "torchscript",
+        "Programs of TorchScript",
+        False,
+        "a program in torch's own language, which can read and write files",
+        "",
+    ),
+    (
+        "nemo",
+        "Classes that the settings of a NeMo archive name",
+        False,
+        "NeMo looks the names up and calls them",
+        "",
     ),
 )
 
