@@ -1,7 +1,7 @@
 """Verifying provenance: SLSA statements, GitHub and PyPI attestations, matched to files by digest.
 
-Such a statement says that a build made, or a publisher uploaded, bytes with certain digests. Its subjects' names are not
-believed: a file is covered when its SHA-256 is among the subjects. Format: https://slsa.dev/spec/v1.0/provenance
+Such a statement says that a build made, or a publisher uploaded, bytes with certain digests. The names of its subjects
+are not believed: a file is covered when its SHA-256 is among them. Format: https://slsa.dev/spec/v1.0/provenance
 """
 
 from __future__ import annotations
