@@ -2,15 +2,19 @@
 
     pytest tools/test_interop_signing.py
 
-The reference packages get an environment of their own, made here with pip (about a minute) unless
-MODELGUARD_INTEROP_VENV names one that has them. Keyless signing runs against a private Sigstore on loopback.
+Bundles of the public Sigstore instance come with a package on PyPI. The reference packages get an environment of their
+own, made here with pip (about a minute) unless MODELGUARD_INTEROP_VENV names one that has them. Keyless signing runs
+against a private Sigstore on loopback.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,11 +34,15 @@ from signature_builders import (
     statement,
 )
 
+from modelguard.signatures.attestation import verify_provenance
 from modelguard.signatures.bundle import verify_file
+from modelguard.signatures.envelope import IN_TOTO, MEDIA_TYPE
 from modelguard.signatures.oms import verify_model
+from modelguard.signatures.roots import embedded_root
 from modelguard.signatures.signing import sign_with_certificate, sign_with_key
-from modelguard.signatures.trust import Trust
-from modelguard.terms.errors import SignatureMismatch
+from modelguard.signatures.trust import Trust, trust_identity
+from modelguard.signatures.verified import Verified
+from modelguard.terms.errors import SignatureMismatch, UntrustedIdentity
 from modelguard.terms.provenance import LeafName
 from modelguard.testing.sigstore import PrivateSigstore, identity_token, serve
 
@@ -229,3 +237,83 @@ def test_we_verify_files_signed_by_the_sigstore_command(
     [artifact] = make_artifacts({"a.gguf": b"GGUF"})
     bundle = (home / "a.gguf.sigstore.json").read_bytes()
     assert verify_file(bundle, sigstore_trust(sigstore), artifact).files == {"a.gguf": artifact.digest}
+
+
+# --- the public instance --------------------------------------------------------------------------------------------
+
+PACKAGE = "pypi_attestations-0.0.30"
+ISSUER = "https://token.actions.githubusercontent.com"
+
+
+@pytest.fixture(scope="session")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return real files with real signatures, from the source archive of a package on PyPI."""
+    home = tmp_path_factory.mktemp("assets")
+    download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest"]
+    subprocess.run([*download, str(home), PACKAGE.replace("_", "-").replace("-0", "==0")], check=True)
+    with tarfile.open(home / f"{PACKAGE}.tar.gz") as archive:
+        archive.extractall(home, filter="data")
+    return home / PACKAGE / "test" / "assets"
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every connection fail; fixtures of the session, which download, come first."""
+
+    def refuse(*_arguments: object) -> None:
+        raise AssertionError("verification used the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def production(home: Path, identity: str) -> Trust:
+    (home / "root.json").write_bytes(embedded_root())
+    return trust_identity(identity, ISSUER, home / "root.json")
+
+
+def published(assets: Path, name: str, bundle: bytes, trust: Trust, data: bytes | None = None) -> Verified:
+    return verify_provenance(bundle, trust, make_artifacts({name: data or (assets / name).read_bytes()}))
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_production_bundle_of_the_public_instance_verifies_offline(assets: Path, tmp_path: Path) -> None:
+    name = "pypi_attestation_models-0.0.4a2.tar.gz"
+    workflow = "https://github.com/trailofbits/pypi-attestation-models/.github/workflows/release.yml@refs/tags/v0.0.4a2"
+    bundle = (assets / f"{name}.sigstore").read_bytes()
+    verified = published(assets, name, bundle, production(tmp_path, workflow))
+    assert verified.files.keys() == {name}
+    assert verified.voucher.signed_at is not None
+    assert verified.voucher.signed_at.year == 2024
+    with pytest.raises(UntrustedIdentity, match="pypi-attestation-models"):
+        published(assets, name, bundle, production(tmp_path, workflow.replace("0.0.4a2", "0.0.4")))
+    with pytest.raises(SignatureMismatch):
+        published(assets, name, bundle, production(tmp_path, workflow), b"other")
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_production_build_provenance_verifies_offline(assets: Path, tmp_path: Path) -> None:
+    name = "pypi_attestations-0.0.19.tar.gz"
+    workflow = "https://github.com/trailofbits/pypi-attestations/.github/workflows/release.yml@refs/tags/v0.0.19"
+    bundle = as_bundle((assets / f"{name}.slsa.attestation").read_bytes())
+    assert published(assets, name, bundle, production(tmp_path, workflow)).files.keys() == {name}
+
+
+def as_bundle(attestation: bytes) -> bytes:
+    """Write the attestation format of PyPI (PEP 740) as the Sigstore bundle that it was made from."""
+    document = json.loads(attestation)
+    material, envelope = document["verification_material"], document["envelope"]
+    return json.dumps(
+        {
+            "mediaType": MEDIA_TYPE,
+            "verificationMaterial": {
+                "certificate": {"rawBytes": material["certificate"]},
+                "tlogEntries": material["transparency_entries"],
+            },
+            "dsseEnvelope": {
+                "payload": envelope["statement"],
+                "payloadType": IN_TOTO,
+                "signatures": [{"sig": envelope["signature"]}],
+            },
+        }
+    ).encode()

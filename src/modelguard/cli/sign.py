@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def _key(options: dict[str, Any]) -> tuple[bytes, bytes | None]:
 def _token(options: dict[str, Any]) -> str:
     """Return the token; from stdin it stays out of the list of processes."""
     given = str(options["identity_token"])
-    return click.get_text_stream("stdin").read().strip() if given == "-" else given
+    return sys.stdin.read().strip() if given == "-" else given
 
 
 def _trust_config(options: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias, get_args
 
 from attrs import field, frozen
@@ -56,7 +56,7 @@ def parse_manifest(payload: bytes) -> Manifest:
     Raises `SignatureMalformed` for every broken rule, `SignatureUnsupported` for statements of another kind.
     """
     statement = read_json(payload, "statement")
-    check_statement(statement, predicate=PREDICATE)
+    check_statement(statement, predicates=(PREDICATE,))
     predicate = member(statement, "predicate", dict, "statement")
     serialization = member(predicate, "serialization", dict, "statement.predicate")
     resources = objects(predicate, "resources", "statement.predicate")
@@ -80,14 +80,14 @@ def parse_manifest(payload: bytes) -> Manifest:
     return Manifest(algorithm=algorithm, files=files, ignored=_ignored(serialization))
 
 
-def check_statement(statement: Mapping[str, Any], *, predicate: str) -> None:
-    """Check that a statement is in-toto v1 with exactly this predicate, so that one kind never passes as another."""
+def check_statement(statement: Mapping[str, Any], *, predicates: Collection[str]) -> None:
+    """Check that a statement is in-toto v1 with exactly such a predicate, so that one kind never passes as another."""
     kind = member(statement, "_type", str, "statement")
     if kind != STATEMENT:
         raise SignatureUnsupported(f"statement: type {printable(kind)!r}, expected {STATEMENT}")
     found = member(statement, "predicateType", str, "statement")
-    if found != predicate:
-        raise SignatureUnsupported(f"statement: predicate {printable(found)!r}, expected {predicate}")
+    if found not in predicates:
+        raise SignatureUnsupported(f"statement: predicate {printable(found)!r}, expected {' or '.join(predicates)}")
 
 
 def _algorithm(serialization: Mapping[str, Any]) -> Algorithm:
