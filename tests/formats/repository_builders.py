@@ -20,6 +20,7 @@ NAMES = (
     "jinja",
     "json_file",
     "ini",
+    "lfs_pointer",
     "markdown",
     "markup",
     "msgpack",
