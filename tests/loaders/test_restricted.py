@@ -66,18 +66,18 @@ def test_a_method_of_a_class_is_found_when_exactly_it_is_approved(kind: type) ->
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("module", "name"),
     [
-        "_os",  # a module that another module imported
-        "_os.getcwd",  # and a walk through it
-        "TemporaryDirectory.__init__.__globals__",  # out of a function into its module
-        "TemporaryDirectory.__class__",  # out of the class
-        "TemporaryDirectory.cleanup.__code__",  # a function is not a class
+        ("tempfile", "_os"),  # a module that another module imported
+        ("tempfile", "_os.getcwd"),  # and a walk through it
+        ("tempfile", "TemporaryDirectory.__init__.__globals__"),  # out of a function into its module
+        ("tempfile", "TemporaryDirectory.__class__"),  # out of the class
+        ("string", "digits.upper"),  # a text is not a class
     ],
 )
-def test_a_walk_that_leaves_the_class_is_refused_even_when_approved(kind: type, name: str) -> None:
+def test_a_walk_that_leaves_the_class_is_refused_even_when_approved(kind: type, module: str, name: str) -> None:
     with pytest.raises(ModelRefused, match=r"leads through one|beyond the attributes"):
-        load(kind, stack_global("tempfile", name), ("tempfile", name))
+        load(kind, stack_global(module, name), (module, name))
 
 
 def test_the_approved_name_is_the_one_after_mapping(kind: type) -> None:
