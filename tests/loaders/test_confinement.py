@@ -85,9 +85,12 @@ def test_a_thread_started_by_the_load_is_confined_until_the_load_ends(address: t
         while "waiting" not in outcomes:
             pass
 
+    def end(_path: str) -> None:
+        ended.set()
+        started[0].join()
+
     load(start, tmp_path)
-    ended.set()
-    started[0].join()
+    load(end, tmp_path)  # another load runs, of which that thread is no part
     assert outcomes == ["refused", "refused", "waiting", "connected"]
 
 
