@@ -62,6 +62,7 @@ def test_every_compression_of_joblib_is_seen_through(method: str) -> None:
     if method == "lz4":
         pytest.importorskip("lz4", reason="LZ4 needs the package lz4")
     facts = read(dumped(ARRAYS, compress=(method, 3)))
+    assert "joblib" in formats_at(facts), "the loader is chosen by what the whole file is"
     assert troubles(facts) == []
     assert any(fact.length == ARRAYS["c"].nbytes for fact in facts if isinstance(fact, Tensor))
 
@@ -125,6 +126,8 @@ BROKEN: list[tuple[str, list[Part]]] = [
         *push((1, 2)), "BUILD"]),
     ("key missing", [*push(call(named("joblib.numpy_pickle", "NumpyArrayWrapper"), opcode="NEWOBJ")),
         *push({"shape": (2,)}), "BUILD"]),
+    ("key without a value", [*push(call(named("joblib.numpy_pickle", "NumpyArrayWrapper"), opcode="NEWOBJ")),
+        "EMPTY_DICT", "MARK", *push("shape"), "SETITEMS", "BUILD"]),
     ("key too many", wrapper(read=1)),
     ("shape of text", wrapper(shape="ab")),
     ("negative side", wrapper(shape=(-2,))),

@@ -194,7 +194,7 @@ def _compound(raw: Raw, kind: type, depth: int, room: count[int]) -> Value:
         )
     if kind is Table:
         flat = raw.flat
-        if flat is None:
+        if flat is None or len(flat) % 2:  # an unpickler would stop at a key without a value
             return TableValue(None)
         keys, values = flat[::2], flat[1::2]
         return TableValue(
