@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -619,6 +620,47 @@ def test_many_files_come_side_by_side(
 ) -> None:
     repository.commit({f"part-{number}.bin": bytes([number]) * 1000 for number in range(20)})
     assert len(contents(bring(ask()))) == 20 + len(MODEL)
+
+
+def test_two_that_want_the_same_model_fetch_it_once(
+    hub: LocalHub, repository: Repository, ask: Callable[..., Resolved], tmp_path: Path
+) -> None:
+    resolved = _only(ask(), "model.safetensors", "sub/weights.bin")
+    hub.pause = 0.02  # for each 16 KiB: long enough for the second to come while the first is at work
+    together = threading.Barrier(2)
+    found: list[dict[str, bytes]] = []
+
+    def one() -> None:
+        store = Store(tmp_path / "store")
+        together.wait()
+        found.append(contents(SOURCE.fetch(resolved, store, options(tmp_path, hub), {})))
+
+    workers = [threading.Thread(target=one) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert found == [{path: MODEL[path] for path in ("model.safetensors", "sub/weights.bin")}] * 2
+    assert len([request for request in hub.asked("/cdn/") if request.method == "GET"]) == 2
+
+
+def test_the_commit_is_fetched_whatever_the_reference_says(
+    repository: Repository, ask: Callable[..., Resolved], bring: Callable[..., Snapshot]
+) -> None:
+    """A lock names the model without a revision, and the commit beside it."""
+    resolved = attrs.evolve(ask(), ref=HubRef("org", "tiny"))
+    repository.commit({"config.json": "later"})
+    snapshot = bring(resolved)
+    assert contents(snapshot) == MODEL
+    assert snapshot.ref == HubRef("org", "tiny", resolved.revision)
+
+
+@pytest.mark.parametrize("revision", ["", "main", "abc1234"])
+def test_only_a_commit_is_fetched(
+    repository: Repository, ask: Callable[..., Resolved], bring: Callable[..., Snapshot], revision: str
+) -> None:
+    with pytest.raises(SourceError, match="only a commit"):
+        bring(attrs.evolve(ask(), revision=revision))
 
 
 def test_a_full_disk_is_told_as_such(hub: LocalHub, repository: Repository, tmp_path: Path) -> None:

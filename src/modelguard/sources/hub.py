@@ -78,19 +78,20 @@ def fetch(resolved: Resolved, shelf: Shelf, options: Options, expected: Mapping[
     Raises `Tampered` when bytes are not what `expected` or the Hub promised, and `SourceError` as `resolve`.
     """
     assert isinstance(resolved.ref, HubRef)
+    if not is_commit(resolved.revision):
+        raise SourceError(f"{resolved.ref}: only a commit can be fetched, not {printable(resolved.revision)!r}")
+    ref = resolved.ref.at(resolved.revision)
     listed = {file.path: file for file in resolved.files} or {path: Listed(path=path) for path in expected}
     trouble = faults(listed)
     wanted = {
-        path: _with_expected(resolved.ref, file, expected.get(path))
-        for path, file in listed.items()
-        if path not in trouble
+        path: _with_expected(ref, file, expected.get(path)) for path, file in listed.items() if path not in trouble
     }
     digests = _held(wanted, shelf)
     missing = [file for path, file in wanted.items() if path not in digests]
     if missing:
-        digests |= _download(resolved.ref, missing, shelf, options)
+        digests |= _download(ref, missing, shelf, options)
     return Snapshot(
-        ref=resolved.ref,
+        ref=ref,
         revision=resolved.revision,
         artifacts=tuple(_artifact(path, digests[path], shelf) for path in sorted(digests)),
         trouble=tuple(sorted(trouble.items())),
@@ -229,6 +230,9 @@ def _download(ref: HubRef, files: list[Listed], shelf: Shelf, options: Options) 
     digests: dict[str, Digest] = {}
 
     def one(directory: Path, file: Listed) -> None:
+        if file.digest and shelf.intact(file.digest):  # another process has brought it while this one waited
+            digests[file.path] = file.digest
+            return
         digests[file.path] = _bring(api, ref, file, directory, shelf, options.progress)
 
     with shelf.download_directory(f"{api.endpoint}/{ref}") as directory, _without_bars():

@@ -248,6 +248,8 @@ class Store:
     def gc(self, keep: Set[Digest], *, dry_run: bool = False) -> Collected:
         """Remove every object that is not in `keep`, with all lasting views and whatever dead processes have left.
 
+        A view in use keeps its bytes. A process that is about to show an object removed here gets a `StoreError`.
+
         Raises `StoreError`.
         """
         removed, freed = [], 0
