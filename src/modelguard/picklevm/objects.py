@@ -40,15 +40,20 @@ Raw: TypeAlias = Any
 
 
 class Named:
-    """A global after name mapping; one object per global and content."""
+    """A global after name mapping; one object per global and content.
 
-    __slots__ = ("hazard", "module", "name", "profiles")
+    `quiet` holds the opcodes by which it has been called and about which nothing more is to be written down: 1 for
+    REDUCE, 2 for NEWOBJ.
+    """
+
+    __slots__ = ("hazard", "module", "name", "profiles", "quiet")
 
     def __init__(self, module: str, name: str, hazard: str, profiles: tuple[str, ...]) -> None:
         self.module = module
         self.name = name
         self.hazard = hazard
         self.profiles = profiles
+        self.quiet = 0
 
     @property
     def qualified(self) -> str:

@@ -148,6 +148,7 @@ class Recorder:
             broken = argument_fault(target.module, target.name, tuple(describe(item) for item in shown), opcode)
         else:
             self._quiet.add((target, opcode))
+            target.quiet |= {"REDUCE": 1, "NEWOBJ": 2}.get(opcode, 0)
         self.add(
             ("call", target.qualified, opcode, broken),
             Call(
