@@ -5,7 +5,7 @@
 Each peer is installed from its package name into a virtual environment of its own below the folder, unless it is there,
 and called through its Python interface on one file at a time in one process that stays. What is timed is the whole
 call with the reading of the file, as CPU time of the process; the median of the rounds counts. Rounds go through all
-tools before the next begins, so that noise of the machine meets all of them. A peer that fails on a class has no figure.
+tools before the next begins, so that noise meets all of them. A peer that fails on a class has no figure.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from attrs import define, field
 
@@ -22,7 +23,7 @@ class Walk:
 
 def scan_path(path: str) -> list[object]:
     """Return the facts about a file."""
-    with open(path, "rb", buffering=0) as file:
+    with Path(path).open("rb", buffering=0) as file:
         number = file.fileno()
         content = Content(
             location=Location(path),

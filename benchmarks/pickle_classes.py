@@ -122,14 +122,33 @@ def state_dict() -> bytes:
 
 def forest() -> bytes:
     random = Random(1)
-    return pickle.dumps([{"nodes": random.randbytes(240_000), "values": random.randbytes(3000), "depth": d, "rows": [(i, 0.5) for i in range(40)]}
-                         for d in range(100)])  # fmt: skip
+    return pickle.dumps(
+        [
+            {
+                "nodes": random.randbytes(240_000),
+                "values": random.randbytes(3000),
+                "depth": d,
+                "rows": [(i, 0.5) for i in range(40)],
+            }
+            for d in range(100)
+        ]
+    )
 
 
 def json_like() -> bytes:
     random = Random(2)
-    rows = [{"id": number, "name": f"item {number}", "tags": ["a", "b", f"t{number % 50}"], "score": random.random(), "ok": True, "note": None,
-             "where": {"x": number % 300, "y": number % 70_000}} for number in range(250_000)]  # fmt: skip
+    rows = [
+        {
+            "id": number,
+            "name": f"item {number}",
+            "tags": ["a", "b", f"t{number % 50}"],
+            "score": random.random(),
+            "ok": True,
+            "note": None,
+            "where": {"x": number % 300, "y": number % 70_000},
+        }
+        for number in range(250_000)
+    ]
     return pickle.dumps(rows)
 
 

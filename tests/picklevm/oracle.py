@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
@@ -27,8 +28,7 @@ def facts_of(data: bytes) -> list[Fact]:
     """Return all facts about the bytes; a limit that is reached is `Unread`, as in the walk."""
     facts: list[Fact] = []
     try:
-        for fact in scan(content_of(data), Budget(seconds=60)):
-            facts.append(fact)
+        facts.extend(scan(content_of(data), Budget(seconds=60)))
     except ReadError as error:
         facts.append(Unread(location=Location("model.pkl"), format="pickle", reason=str(error)))
     return facts
@@ -56,8 +56,12 @@ class Oracle:
         self.deaths = 0
 
     def _start(self) -> subprocess.Popen[bytes]:
-        environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "COVERAGE_PROCESS_START"}}
-        return subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+        environment = {
+            key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "COVERAGE_PROCESS_START"}
+        }
+        return subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+        )
 
     def ask(self, data: bytes) -> tuple[set[str], dict[str, str]]:
         """Return the pairs looked up, as `module name`, and how each unpickler ended."""
@@ -85,10 +89,8 @@ class Oracle:
             child.wait()
             for pipe in (child.stdin, child.stdout):
                 if pipe is not None:
-                    try:
+                    with contextlib.suppress(BrokenPipeError):
                         pipe.close()
-                    except BrokenPipeError:
-                        pass
 
 
 def pythons() -> Iterator[str]:

@@ -9,12 +9,45 @@ import pickle
 import struct
 from random import Random
 
-NAMES = [b"os", b"system", b"collections", b"OrderedDict", b"a.b", b"m", b"attrs", b"__builtin__", b"eval", b"copy_reg",
-         b"_reconstructor", b"w", b"posix", b"x" * 30]
+NAMES = [
+    b"os",
+    b"system",
+    b"collections",
+    b"OrderedDict",
+    b"a.b",
+    b"m",
+    b"attrs",
+    b"__builtin__",
+    b"eval",
+    b"copy_reg",
+    b"_reconstructor",
+    b"w",
+    b"posix",
+    b"x" * 30,
+]
 ODD_NAMES = [*NAMES, "naïve".encode(), b"\xed\xa0\x80", b"", b"\xff", b"a b"]
-LINES = [b"0", b"1", b"00", b"01", b"5", b"-3", b"0x10", b"0b11", b"1_0", b" 7", b"+2", b"2L", b"12345678901234567890123", b"1.5",
-         b"nan", b"x", b"", b"1\x002", b"010", b"1e5"]
-NUMBERS = [0, 1, 2, 3, 5, 255]
+LINES = [
+    b"0",
+    b"1",
+    b"00",
+    b"01",
+    b"5",
+    b"-3",
+    b"0x10",
+    b"0b11",
+    b"1_0",
+    b" 7",
+    b"+2",
+    b"2L",
+    b"12345678901234567890123",
+    b"1.5",
+    b"nan",
+    b"x",
+    b"",
+    b"1\x002",
+    b"010",
+    b"1e5",
+]
 
 
 def _line(random: Random, choices: list[bytes]) -> bytes:
@@ -41,21 +74,42 @@ def _constant(random: Random) -> bytes:
         lambda: b"X" + struct.pack("<I", len(text)) + text,
         lambda: b"\x8d" + struct.pack("<Q", len(text)) + text,
         lambda: b"V" + text.replace(b"\n", b"") + b"\n",
-        lambda: b"V" + random.choice([b"\\u006fs", b"os"]) + b"\n" if random.random() < 0.8 else b"V" + random.choice([b"\\u006fs", b"o\\u0073", b"\\ud800", b"\\u00"]) + b"\n",
+        lambda: (
+            b"V" + random.choice([b"\\u006fs", b"os"]) + b"\n"
+            if random.random() < 0.8
+            else b"V" + random.choice([b"\\u006fs", b"o\\u0073", b"\\ud800", b"\\u00"]) + b"\n"
+        ),
         lambda: b"S'" + text.replace(b"\n", b"") + b"'\n",
-        lambda: b"S'os'\n" if random.random() < 0.8 else b"S" + random.choice([b"'\\x6fs'", b'"os"', b"os", b"'os", b"'\\157s'", b"'o\\q'", b"'\\xe9'", b"'"]) + b"\n",
+        lambda: (
+            b"S'os'\n"
+            if random.random() < 0.8
+            else b"S"
+            + random.choice([b"'\\x6fs'", b'"os"', b"os", b"'os", b"'\\157s'", b"'o\\q'", b"'\\xe9'", b"'"])
+            + b"\n"
+        ),
         lambda: b"U" + bytes([len(text)]) + text,
         lambda: b"T" + struct.pack("<i", len(text)) + text,
         lambda: b"C" + bytes([len(text)]) + text,
         lambda: b"B" + struct.pack("<I", len(text)) + text,
         lambda: b"\x8e" + struct.pack("<Q", len(text)) + text,
         lambda: b"\x96" + struct.pack("<Q", len(text)) + text,
-        lambda: b"K" + random.randbytes(1), lambda: b"M" + random.randbytes(2), lambda: b"J" + random.randbytes(4),
-        lambda: b"\x8a" + bytes([len(text)]) + text, lambda: b"\x8b" + struct.pack("<i", len(text)) + text,
-        lambda: b"G" + random.randbytes(8), lambda: b"N", lambda: b"\x88", lambda: b"\x89",
-        lambda: b"I" + _line(random, _number(random)), lambda: b"L" + _line(random, _number(random)), lambda: b"F" + _line(random, _number(random)),
-        lambda: b"]", lambda: b"}", lambda: b")", lambda: b"\x8f",
-    ]  # fmt: skip
+        lambda: b"K" + random.randbytes(1),
+        lambda: b"M" + random.randbytes(2),
+        lambda: b"J" + random.randbytes(4),
+        lambda: b"\x8a" + bytes([len(text)]) + text,
+        lambda: b"\x8b" + struct.pack("<i", len(text)) + text,
+        lambda: b"G" + random.randbytes(8),
+        lambda: b"N",
+        lambda: b"\x88",
+        lambda: b"\x89",
+        lambda: b"I" + _line(random, _number(random)),
+        lambda: b"L" + _line(random, _number(random)),
+        lambda: b"F" + _line(random, _number(random)),
+        lambda: b"]",
+        lambda: b"}",
+        lambda: b")",
+        lambda: b"\x8f",
+    ]
     return random.choice(options)()
 
 
@@ -66,7 +120,7 @@ def _pair(random: Random) -> bytes:
 class Program:
     """Assembles opcodes with an account of the kinds on the stack and in the memo, so that most programs go far.
 
-    The kinds are text, data, global, result, tuple, list, dict and set. Now and then an opcode is put that does not fit.
+    The kinds are text, data, global, result, tuple, list, dict and set. Now and then an opcode does not fit.
     """
 
     def __init__(self, random: Random) -> None:
@@ -80,7 +134,9 @@ class Program:
         random, stack = self.random, self.stacks[-1]
         roll = random.random()
         if roll < self.wild:
-            self.out += random.choice([_constant(random), random.randbytes(1), b"R", b"b", b"\x93", b"0", b"u", b"1", b"\x80\x04"])
+            self.out += random.choice(
+                [_constant(random), random.randbytes(1), b"R", b"b", b"\x93", b"0", b"u", b"1", b"\x80\x04"]
+            )
         elif roll < 0.30 or not stack:
             self.constant()
         elif roll < 0.45:
@@ -107,7 +163,9 @@ class Program:
             self.push(empty[kind], kind)
         elif kind == "text":
             name = _name(random)
-            self.push(random.choice([b"\x8c" + bytes([len(name)]) + name, b"X" + struct.pack("<I", len(name)) + name]), kind)
+            self.push(
+                random.choice([b"\x8c" + bytes([len(name)]) + name, b"X" + struct.pack("<I", len(name)) + name]), kind
+            )
         else:
             self.push(_constant(random), kind)
 
@@ -118,7 +176,9 @@ class Program:
             self.push(b"c" + _pair(random), "global")
         elif kind < 10:
             first, second = _name(random), _name(random)
-            self.push(b"\x8c" + bytes([len(first)]) + first + b"\x8c" + bytes([len(second)]) + second + b"\x93", "global")
+            self.push(
+                b"\x8c" + bytes([len(first)]) + first + b"\x8c" + bytes([len(second)]) + second + b"\x93", "global"
+            )
         else:
             self.push(random.choice([b"\x82\x01", b"\x82\xff", b"\x83\x34\x12", b"\x84\x01\0\0\0", b"P1\n"]), "global")
 
@@ -134,7 +194,9 @@ class Program:
             memo[index] = stack[-1]
         else:
             index = random.choice(list(memo))
-            self.push(random.choice([b"h" + bytes([index]), b"j" + struct.pack("<I", index), b"g%d\n" % index]), memo[index])
+            self.push(
+                random.choice([b"h" + bytes([index]), b"j" + struct.pack("<I", index), b"g%d\n" % index]), memo[index]
+            )
 
     def to_mark(self) -> None:
         random = self.random
@@ -226,8 +288,10 @@ def real() -> list[bytes]:
         [1, -5, 70000, 2**40, 2**70, 1.5, None, True, "text", "é" * 3, b"bytes", bytearray(b"array")],
         {"a": {"b": (1, 2, 3), "c": {4, 5}}, "s": frozenset([1]), "x": [shared, shared]},
         collections.OrderedDict(a=1, b=collections.defaultdict(list, x=[1])),
-        [datetime.datetime(2020, 1, 1), datetime.timedelta(1), decimal.Decimal("1.5")],
-        list(range(300)), ["word%d" % number for number in range(40)], (collections.Counter("abcabc"),),
+        [datetime.date(2020, 1, 1), datetime.timedelta(1), decimal.Decimal("1.5")],
+        list(range(300)),
+        [f"word{number}" for number in range(40)],
+        (collections.Counter("abcabc"),),
     ]
     return [pickle.dumps(item, protocol) for item in objects for protocol in range(6)]
 
@@ -250,5 +314,7 @@ def mutate(random: Random, data: bytes, other: bytes) -> bytes:
         elif kind == 4:
             changed[at:at] = changed[max(0, at - random.randrange(1, 12)) : at]
         else:
-            changed[at:at] = random.choice([b"cos\nsystem\n", b"\x8c\x02os\x8c\x06system\x93", b"\x93", b"R", b"b", b".", b"\x94", b"h\x00"])
+            changed[at:at] = random.choice(
+                [b"cos\nsystem\n", b"\x8c\x02os\x8c\x06system\x93", b"\x93", b"R", b"b", b".", b"\x94", b"h\x00"]
+            )
     return bytes(changed)

@@ -20,6 +20,7 @@ from modelguard.picklevm.values import (
     Value,
 )
 from modelguard.picklevm.values import Table as TableValue
+from modelguard.terms.artifact import printable
 
 KEPT = 32
 """Items of a list or set, and pairs of a dict, that are kept for rules about arguments."""
@@ -141,7 +142,7 @@ def text_of(raw: bytes) -> str:
 def kind_of(raw: Raw) -> str:
     """Return a word for a raw value, fit for the detail of a fact."""
     if type(raw) is Named:
-        return raw.qualified
+        return printable(raw.qualified)
     if type(raw) is Called:
         return f"the result of {kind_of(raw.target)}" if type(raw.target) is Named else "the result of a call"
     if type(raw) in (Blob, Bag):
