@@ -9,11 +9,12 @@ from typing import Any
 
 from attrs import field, frozen
 
+from modelguard._registry import parts
 from modelguard.collectors._walk import Reading
 from modelguard.formats.format import Format, Walk
 from modelguard.terms.artifact import Location
 from modelguard.terms.content import Budget, Content
-from modelguard.terms.facts import Fact, Header, Malformed, Opaque, Unread
+from modelguard.terms.facts import Asks, Fact, Header, Import, Malformed, Opaque, Recognised, Unread
 
 PAYLOAD = b"HIDDEN payload"
 
@@ -132,3 +133,31 @@ def zip_of(
     body += gap
     start = len(body) - len(prefix) + shift
     return body + directory + end_record(count, len(directory), start, comment, **end) + trailing
+
+
+def walk_all(data: bytes, name: str = "model", *, budget: Budget | None = None) -> list[Fact]:
+    """Every fact that the formats of the room yield about bytes."""
+    return walk_over(data, *parts("modelguard.formats", Format), name=name, budget=budget)
+
+
+def imports(facts: list[Fact]) -> set[str]:
+    return {fact.qualified for fact in facts if isinstance(fact, Import)}
+
+
+def asked(facts: list[Fact]) -> set[tuple[str, str]]:
+    return {(fact.permission, fact.name) for fact in facts if isinstance(fact, Asks)}
+
+
+def formats_at(facts: list[Fact], *members: str) -> tuple[str, ...]:
+    return next(fact.formats for fact in facts if isinstance(fact, Recognised) and fact.location.members == members)
+
+
+def faultless(facts: list[Fact]) -> bool:
+    """Whether no reader broke down: bad bytes may be told in any way but this one."""
+    return not any(isinstance(fact, Unread) and "internal fault" in fact.reason for fact in facts)
+
+
+def truncations(data: bytes, parts_: int = 64) -> Iterator[bytes]:
+    """Yield the bytes cut after every 1/64 of their length, but not empty."""
+    for number in range(1, parts_):
+        yield data[: max(1, len(data) * number // parts_)]

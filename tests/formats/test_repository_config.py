@@ -243,7 +243,7 @@ def test_a_handler_of_torchserve_asks_for_remote_code() -> None:
 
 def test_hydra_targets_in_json_are_calls_by_name() -> None:
     [fact] = of_kind(facts_of_json("config.json", {"x": {"_target_": "os.system", "command": "echo pwned"}}), Asks)
-    assert (fact.permission, fact.hazard) == ("configuration", "code-execution")
+    assert (fact.permission, fact.hazard) == ("configuration", "process")
 
 
 def test_spacy_requirements_and_npm_scripts_are_installations() -> None:

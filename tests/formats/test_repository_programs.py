@@ -217,9 +217,19 @@ def test_setup_cfg_would_install() -> None:
     assert [fact.hazard for fact in of_kind(facts, Asks)] == ["other-index", ""]
 
 
-@pytest.mark.parametrize("text", ["no section = 1\n", "[a]\n[a]\n", "[a]\nx = 1\nx = 2\n"])
-def test_sections_that_cannot_be_read_are_unread(text: str) -> None:
-    assert [fact.format for fact in of_kind(facts_of("x.cfg", text), Unread)] == ["ini"]
+def test_a_function_named_within_a_value_is_told() -> None:
+    facts = facts_of("config.cfg", '[components.x]\nscorer = {"@scorers":"evil.scorer.v1"}\n')
+    assert asked(facts) == [("configuration", "@scorers = evil.scorer.v1")]
+
+
+@pytest.mark.parametrize(
+    "text", ["no section = 1\n", "[a]\n[a]\nx = 1\nx = 2\n", "[c]\n[c]\n", "[a]\nx" + " " * 99999 + "y"]
+)
+def test_sections_and_keys_may_occur_again_as_in_darknet(text: str) -> None:
+    facts = facts_of("yolo.cfg", text)
+    assert "ini" in formats_of(facts)
+    assert not asked(facts)
+    assert not of_kind(facts, Unread)
 
 
 _NAMES = ["a.so", "a.sh", "a.ipynb", "a.pth", "requirements.txt", "pyproject.toml", "config.cfg", "setup.cfg", "a.pyc"]

@@ -48,6 +48,8 @@ DOES: dict[str, tuple[str, str]] = {
     "builtins": ("import builtins\nbuiltins.exec('x')", "code-execution"),
     "__import__": ("__import__('os')", "code-execution"),
     "import_module": ("from importlib import import_module as i\ni('os')", "code-execution"),
+    "importlib passed on": ("import importlib\nf(importlib)", "code-execution"),
+    "importlib by attribute": ("import importlib\nimportlib.import_module('os')", "code-execution"),
     "sys.modules": ("import sys\nsys.modules['os'].getcwd()", "code-execution"),
     "subclasses": ("().__class__.__base__.__subclasses__()", "code-execution"),
     "globals of a function": ("f.__globals__['os']", "code-execution"),
@@ -60,6 +62,7 @@ DOES: dict[str, tuple[str, str]] = {
     "an alias": ("import os as o\no.system('echo pwned')", "process"),
     "an assigned alias": ("import os\no = os\np = o\np.system('echo pwned')", "process"),
     "a function assigned": ("import os\nf = os.popen\nf('echo pwned')", "process"),
+    "a method of a function": ("import os\nos.system.__call__('echo pwned')", "process"),
     "from import": ("from os import system\nsystem('echo pwned')", "process"),
     "star import": ("from os import *\nsystem('echo pwned')", "process"),
     "getattr with a name": ("import os\ngetattr(os, 'system')('echo pwned')", "process"),
@@ -87,7 +90,7 @@ DOES: dict[str, tuple[str, str]] = {
     "environment": ("import os\nos.environ['X'] = '1'", "file-write"),
     "atexit": ("import atexit\natexit.register(print)", "persistence"),
     "meta_path": ("import sys\nsys.meta_path.insert(0, x)", "persistence"),
-    "hub": ("from huggingface_hub import hf_hub_download", "other-repository"),
+    "hub": ("from huggingface_hub import hf_hub_download", "hub-access"),
     "a scanner": ("import modelguard", "scanner-evasion"),
     "add_safe_globals": ("import torch\ntorch.serialization.add_safe_globals([print])", "scanner-evasion"),
     "packed text": (f"x = {'aGVsbG8gd29ybGQxMjM0NTY3ODkwQUJDREVGR0hJSktMTU5P' * 12!r}", "obfuscation"),
@@ -118,6 +121,8 @@ HARMLESS = {
     "not trusted": "from transformers import AutoModel\nAutoModel.from_pretrained('x', trust_remote_code=False)",
     "prose": f"'''{'This module implements the model of the paper. ' * 40}'''",
     "a long line of dashes": f"x = {'-' * 1000!r}",
+    "versions": "import importlib\nimportlib.metadata.version('x')\nimportlib.util.find_spec('y')",
+    "checked types": "from huggingface_hub.dataclasses import strict",
     "numpy": "import numpy as np\nnp.load('x')\nnp.save('x', y)",
 }
 
@@ -130,7 +135,9 @@ def test_what_only_looks_alike_has_no_hazard(source: str) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_every_row_fires(row: Row) -> None:
     module = row.name.rpartition(".")[0]
-    source = f"import {row.name}" if row.whole else f"import {module}\n{row.name}" if module else row.name
+    source = (
+        f"import {row.name}\nf({row.name})" if row.whole else f"import {module}\n{row.name}" if module else row.name
+    )
     mentions = analyse(f"{source}\nexec(x)".encode()).mentions
     assert (row.hazard, row.name) in [(mention.hazard, mention.what.split(" ")[0]) for mention in mentions]
 

@@ -122,6 +122,7 @@ NEAR_MISSES = {
     "a role called system": "{{ m.system }}{{ m['system'] }}{% if m.role == 'system' %}x{% endif %}",
     "a config that is only tested": "{% if config is defined %}x{% endif %}",
     "tokens with underscores": "{{ '<__start__>' ~ m.content }}",
+    "a token between underscores": "{{ '__START__' ~ m.content }}",
     "a short range": "{% for i in range(100) %}{% endfor %}",
     "a format string without attributes": "{{ '{} and {name}'.format(a, name=b) }}",
     "a line of dashes": "{{ '-' * 80 }}",

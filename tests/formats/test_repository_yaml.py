@@ -23,7 +23,7 @@ TARGETS = [
 def test_cve_2025_23304_a_target_at_any_depth_is_a_call_by_name(text: str) -> None:
     facts = facts_of("model_config.yaml", text)
     assert ("configuration", "_target_=os.system") in asked(facts)
-    assert of_kind(facts, Asks)[0].hazard == "code-execution"
+    assert of_kind(facts, Asks)[0].hazard == "process"
 
 
 def test_a_class_of_nemo_is_granted_by_the_profile_of_nemo() -> None:
@@ -31,7 +31,7 @@ def test_a_class_of_nemo_is_granted_by_the_profile_of_nemo() -> None:
     [fact] = of_kind(facts_of("model_config.yaml", f"encoder:\n  _target_: {name}"), Asks)
     assert (fact.hazard, fact.profiles) == ("", ("nemo",))
     [fact] = of_kind(facts_of("model_config.yaml", f"encoder:\n  _target_: {name}X"), Asks)
-    assert (fact.hazard, fact.profiles) == ("code-execution", ())
+    assert (fact.hazard, fact.profiles) == ("call-by-name", ())
 
 
 TAGS = {

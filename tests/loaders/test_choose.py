@@ -33,6 +33,8 @@ def chosen(formats: dict[str, tuple[str, ...]], file: str | None = None, wanted:
         ("m.pt", ("torch-zip", "torchscript", "zip"), "torch.jit"),
         ("m.pkl", ("pickle",), "pickle"),
         ("m.pkl", ("joblib", "pickle"), "joblib"),
+        ("m.joblib", ("pickle",), "joblib"),
+        ("m.joblib", ("gzip",), "joblib"),
         ("m.npy", ("npy",), "numpy"),
         ("m.npz", ("npz", "zip"), "numpy"),
         ("m.skops", ("skops", "zip"), "skops"),
@@ -92,7 +94,7 @@ def test_a_file_that_is_two_things_leaves_the_choice_to_the_user() -> None:
     assert problem.value.remedy == 'name one: loader="gguf", loader="onnxruntime"'
 
 
-@pytest.mark.parametrize("formats", [(), ("torch-tar", "tar"), ("hdf5",)])
+@pytest.mark.parametrize("formats", [(), ("torch-tar", "tar"), ("hdf5",), ("gzip",)])
 def test_a_file_that_nothing_suits_is_answered_with_all_loaders(formats: tuple[str, ...]) -> None:
     with pytest.raises(LoaderError, match="no loader is natural") as problem:
         chosen({"m.bin": formats}, "m.bin")
@@ -150,6 +152,8 @@ def test_several_files_of_the_loaders_format_are_a_question_for_the_user(tmp_pat
     several = type(given)(root=tmp_path, file=None, formats={"a.pkl": ("pickle",), "b.pkl": ("pickle",)}, imports={})
     with pytest.raises(LoaderError, match=r"several files could be meant: a\.pkl, b\.pkl"):
         LOADER.load(several)
-    none = type(given)(root=tmp_path, file=None, formats={"a.npy": ("npy",)}, imports={})
+    none = type(given)(root=tmp_path, file=None, formats={"a.npy": ("npy",), "b.npy": ("npy",)}, imports={})
     with pytest.raises(LoaderError, match="none of the files"):
         LOADER.load(none)
+    only = type(given)(root=tmp_path, file=None, formats={"a.pkl": ()}, imports={})
+    assert LOADER.load(only) is None

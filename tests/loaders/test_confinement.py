@@ -85,9 +85,12 @@ def test_a_thread_started_by_the_load_is_confined_until_the_load_ends(address: t
         while "waiting" not in outcomes:
             pass
 
+    def end(_path: str) -> None:
+        ended.set()
+        started[0].join()
+
     load(start, tmp_path)
-    ended.set()
-    started[0].join()
+    load(end, tmp_path)  # another load runs, of which that thread is no part
     assert outcomes == ["refused", "refused", "waiting", "connected"]
 
 
@@ -126,21 +129,20 @@ def test_a_swallowed_refusal_is_in_the_log(tmp_path: Path, caplog: pytest.LogCap
     assert "telemetry.invalid" in caplog.text
 
 
-def test_the_environment_says_offline_during_a_load_and_is_restored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    monkeypatch.delenv("DISABLE_SAFETENSORS_CONVERSION", raising=False)
-    inside = load(lambda _path: {name: os.environ[name] for name in _confinement.OFFLINE}, tmp_path)
-    assert inside == _confinement.OFFLINE
-    assert os.environ["HF_HUB_OFFLINE"] == "0"
-    assert "DISABLE_SAFETENSORS_CONVERSION" not in os.environ
+def test_the_environment_is_set_during_a_load_and_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for before in ("0", None):
+        monkeypatch.delenv("DISABLE_SAFETENSORS_CONVERSION", raising=False)
+        if before is not None:
+            monkeypatch.setenv("DISABLE_SAFETENSORS_CONVERSION", before)
+        inside = load(lambda _path: {name: os.environ[name] for name in _confinement.ENVIRONMENT}, tmp_path)
+        assert inside == _confinement.ENVIRONMENT
+        assert os.environ.get("DISABLE_SAFETENSORS_CONVERSION") == before
 
 
 def test_a_load_within_a_load_leaves_the_outer_one_confined(address: tuple[str, int], tmp_path: Path) -> None:
     def outer(_path: Path) -> None:
         load(lambda _inner: None, tmp_path)
-        assert os.environ["HF_HUB_OFFLINE"] == "1"
+        assert os.environ["DISABLE_SAFETENSORS_CONVERSION"] == "1"
         socket.create_connection(address, timeout=5)
 
     with pytest.raises(ModelRefused):
@@ -156,17 +158,10 @@ def test_the_confinement_ends_when_the_load_fails(address: tuple[str, int], tmp_
     socket.create_connection(address, timeout=5).close()
 
 
-def test_the_hub_client_does_not_keep_the_offline_setting_of_a_load(tmp_path: Path) -> None:
-    load(lambda _path: __import__("huggingface_hub"), tmp_path)
-    import huggingface_hub.constants
-
-    assert huggingface_hub.constants.HF_HUB_OFFLINE is False
-
-
 def test_the_function_gets_the_path_and_the_rest(tmp_path: Path) -> None:
     file = tmp_path / "model.bin"
     file.write_bytes(b"data")
-    given = handover(file, args=(lambda path, word, *, sep: path.read_text() + sep + word, "more"), sep="-")
+    given = handover(file, args=(lambda path, word, *, sep: Path(path).read_text() + sep + word, "more"), sep="-")
     assert LOADER.load(given) == "data-more"
 
 

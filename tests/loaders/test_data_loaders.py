@@ -91,6 +91,14 @@ def test_an_approved_import_of_the_same_file_is_made(tmp_path: Path) -> None:
     assert (guarded.error, guarded.imported) == ("", True)
 
 
+def test_a_joblib_file_is_not_read_as_a_plain_pickle(tmp_path: Path) -> None:
+    file = tmp_path / "model.pkl"
+    joblib.dump(ARRAY, file)
+    with pytest.raises(LoaderError, match="written by joblib") as problem:
+        PICKLE.load(handover(file, "pickle", imports=JOBLIB_IMPORTS))
+    assert problem.value.remedy == 'load it with loader="joblib"'
+
+
 # --- joblib ----------------------------------------------------------------------------------------------------
 
 VALUES: dict[str, Any] = {
@@ -126,6 +134,8 @@ def assert_same(left: Any, right: Any) -> None:
         assert left == right
 
 
+# joblib.load itself leaves its reader of lz4 open, which Python 3.13 reports.
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*BufferedReader:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 @pytest.mark.parametrize("compress", [0, "zlib", "gzip", "bz2", "xz", "lzma", "lz4"])
 def test_a_joblib_file_loads_as_joblib_loads_it(value: Any, compress: Any, tmp_path: Path) -> None:
@@ -146,7 +156,7 @@ def test_the_byte_order_is_kept_when_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "model.joblib"
     joblib.dump(ARRAY.astype(">f4"), file)
     given = handover(file, "joblib", imports=JOBLIB_IMPORTS, ensure_native_byte_order=False)
-    assert_same(JOBLIB.load(given), joblib.load(file, ensure_native_byte_order=False))
+    assert_same(JOBLIB.load(given), ARRAY.astype(">f4"))
 
 
 @pytest.mark.parametrize("compress", [0, ("zlib", 3)])
@@ -163,8 +173,9 @@ def joblib_with_objects(file: Path) -> None:
     """Write an array of objects whose nested pickle calls the planted function."""
     joblib.dump(np.array([{}], dtype=object), file)
     data = file.read_bytes()
-    inner = pickle.dumps(np.array([{}], dtype=object), protocol=5)
-    assert inner in data
+    # The protocol of the nested pickle depends on the version of joblib.
+    nested = [pickle.dumps(np.array([{}], dtype=object), protocol) for protocol in (2, 5)]
+    inner = next(one for one in nested if one in data)
     file.write_bytes(data.replace(inner, calls(PLANTED, "run")))
 
 
@@ -241,6 +252,14 @@ def test_every_version_of_the_header_is_read(version: tuple[int, int], tmp_path:
     assert_same(NUMPY.load(handover(file, "npy", imports=NUMPY_IMPORTS)), np.load(file, allow_pickle=True))
 
 
+def test_an_array_of_objects_from_python_two_loads_with_the_callers_encoding(tmp_path: Path) -> None:
+    file = tmp_path / "array.npy"
+    with file.open("wb") as opened:
+        np.lib.format.write_array_header_1_0(opened, {"descr": "|O", "fortran_order": False, "shape": (1,)})
+        opened.write(pickle.BINSTRING + (2).to_bytes(4, "little") + b"\xe9!" + pickle.STOP)
+    assert NUMPY.load(handover(file, "npy", encoding="latin1")) == "é!"
+
+
 def test_numpy_refuses_an_import_in_an_array_of_objects(tmp_path: Path) -> None:
     file = tmp_path / "array.npy"
     with file.open("wb") as opened:
@@ -277,11 +296,13 @@ def test_an_npz_member_with_an_import_that_is_not_approved_is_refused(tmp_path: 
     np.savez(file, names=VALUES["objects"], weights=ARRAY)
     with NUMPY.load(handover(file, "npz")) as loaded:
         assert_same(loaded["weights"], ARRAY)
-        with pytest.raises(ModelRefused, match=r"numpy\._core\.multiarray\._reconstruct"):
+        with pytest.raises(ModelRefused, match=r"numpy\._?core\.multiarray\._reconstruct"):
             loaded["names"]
 
 
-@pytest.mark.parametrize("option", [{"allow_pickle": True}, {"mmap_mode": "r+"}, {"mmap_mode": "w+"}])
+@pytest.mark.parametrize(
+    "option", [{"allow_pickle": True}, {"fix_imports": False}, {"mmap_mode": "r+"}, {"mmap_mode": "w+"}]
+)
 def test_options_that_weaken_numpy_are_not_passed_on(option: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "array.npy"
     np.save(file, ARRAY)

@@ -192,7 +192,8 @@ def test_weights_named_by_the_configuration_must_be_inside(bert: Path) -> None:
     "option",
     [
         {"trust_remote_code": True}, {"local_files_only": False}, {"revision": "main"}, {"use_safetensors": False},
-        {"weights_only": False}, {"cache_dir": "."}, {"attn_implementation": "kernels-community/flash-attn"},
+        {"weights_only": False}, {"cache_dir": "."}, {"config": "other/model"},
+        {"attn_implementation": "kernels-community/flash-attn"},
     ],
 )  # fmt: skip
 def test_options_that_weaken_transformers_are_not_passed_on(bert: Path, option: dict[str, Any]) -> None:

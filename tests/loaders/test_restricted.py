@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from loaders_builders import calls, imports_of, stack_global
 
@@ -66,18 +66,18 @@ def test_a_method_of_a_class_is_found_when_exactly_it_is_approved(kind: type) ->
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("module", "name"),
     [
-        "os",  # a module that another module imported
-        "os.getcwd",  # and a walk through it
-        "Path.__init__.__globals__",  # out of a function into its module
-        "Path.__class__",  # out of the class
-        "Path.exists.__code__",  # a function is not a class
+        ("tempfile", "_os"),  # a module that another module imported
+        ("tempfile", "_os.getcwd"),  # and a walk through it
+        ("tempfile", "TemporaryDirectory.__init__.__globals__"),  # out of a function into its module
+        ("tempfile", "TemporaryDirectory.__class__"),  # out of the class
+        ("string", "digits.upper"),  # a text is not a class
     ],
 )
-def test_a_walk_that_leaves_the_class_is_refused_even_when_approved(kind: type, name: str) -> None:
+def test_a_walk_that_leaves_the_class_is_refused_even_when_approved(kind: type, module: str, name: str) -> None:
     with pytest.raises(ModelRefused, match=r"leads through one|beyond the attributes"):
-        load(kind, stack_global("pathlib", name), ("pathlib", name))
+        load(kind, stack_global(module, name), (module, name))
 
 
 def test_the_approved_name_is_the_one_after_mapping(kind: type) -> None:
@@ -98,10 +98,9 @@ def test_python_knows_the_protocol_and_maps_only_below_three() -> None:
         load(_restricted.ExactUnpickler, data, ("dbm.ndbm", "error"))
 
 
-def test_a_name_with_two_approved_readings_is_refused_where_the_protocol_is_unknown() -> None:
-    both = (("dbm", "error"), ("dbm.ndbm", "error"))
-    with pytest.raises(ModelRefused, match="two ways"):
-        load(_restricted.FastUnpickler, stack_global("dbm", "error"), *both)
+def test_of_two_approved_readings_of_an_old_name_the_mapped_one_is_taken(kind: type) -> None:
+    both = (("__builtin__", "set"), ("builtins", "set"))
+    assert load(kind, pickle.PROTO + b"\x02" + pickle.GLOBAL + b"__builtin__\nset\n" + pickle.STOP, *both) is set
 
 
 @pytest.fixture
@@ -172,6 +171,7 @@ plain = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(plain, st.sampled_from(KINDS), st.integers(2, pickle.HIGHEST_PROTOCOL))
 def test_plain_data_needs_no_approval(value: object, kind: type, protocol: int) -> None:
     data = pickle.dumps(value, protocol)
@@ -179,7 +179,13 @@ def test_plain_data_needs_no_approval(value: object, kind: type, protocol: int) 
     assert load(kind, data, *approved) == value
 
 
-@given(st.binary(max_size=80), st.sampled_from(KINDS))
+# Memo indices and lengths of gigabytes would make the unpickler allocate them: the scanner's business, not this test's.
+_GREEDY = pickle.LONG_BINPUT + pickle.PUT + pickle.BYTEARRAY8
+small = st.binary(max_size=80).map(lambda data: bytes(byte for byte in data if byte not in _GREEDY))
+
+
+@settings(deadline=None, max_examples=200)
+@given(small, st.sampled_from(KINDS))
 def test_no_bytes_resolve_a_name_that_was_not_approved(data: bytes, kind: type) -> None:
     seen: list[tuple[str, str]] = []
 

@@ -128,6 +128,28 @@ def test_a_newer_pickle_protocol_than_torchs_own_unpickler_knows_is_read(tmp_pat
         TORCH.load(handover(file, "torch-zip", imports=WEIGHTS, weights_only=True))
 
 
+def with_changed_source(file: Path) -> Path:
+    """Write a legacy module whose recorded source differs, so that torch is made to write what differs to a file."""
+    write(torch.nn.Linear(1, 1), file, "legacy")
+    data = file.read_bytes()
+    assert data.count(b"class Linear(Module):") == 1
+    file.write_bytes(data.replace(b"class Linear(Module):", b"class linear(Module):"))
+    return file
+
+
+@pytest.mark.filterwarnings("ignore::torch.serialization.SourceChangeWarning")
+def test_a_legacy_module_cannot_make_torch_write_a_patch_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = with_changed_source(tmp_path / "model.pt")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.nn.Linear, "dump_patches", True)
+    torch.load(file, weights_only=False)
+    assert (tmp_path / "Linear.patch").exists()
+    (tmp_path / "Linear.patch").unlink()
+    loaded = TORCH.load(handover(file, "torch-legacy", imports=recorded(file)))
+    assert isinstance(loaded, torch.nn.Linear)
+    assert not (tmp_path / "Linear.patch").exists()
+
+
 def test_the_module_that_torch_renames_is_read_under_its_old_name(tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     stream = io.BytesIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
@@ -27,8 +28,7 @@ def facts_of(data: bytes) -> list[Fact]:
     """Return all facts about the bytes; a limit that is reached is `Unread`, as in the walk."""
     facts: list[Fact] = []
     try:
-        for fact in scan(content_of(data), Budget(seconds=60)):
-            facts.append(fact)
+        facts.extend(scan(content_of(data), Budget(seconds=60)))
     except ReadError as error:
         facts.append(Unread(location=Location("model.pkl"), format="pickle", reason=str(error)))
     return facts
@@ -89,10 +89,8 @@ class Oracle:
             child.wait()
             for pipe in (child.stdin, child.stdout):
                 if pipe is not None:
-                    try:
+                    with contextlib.suppress(BrokenPipeError):
                         pipe.close()
-                    except BrokenPipeError:
-                        pass
 
 
 def pythons() -> Iterator[str]:

@@ -48,7 +48,6 @@ LINES = [
     b"010",
     b"1e5",
 ]
-NUMBERS = [0, 1, 2, 3, 5, 255]
 
 
 def _line(random: Random, choices: list[bytes]) -> bytes:
@@ -75,21 +74,42 @@ def _constant(random: Random) -> bytes:
         lambda: b"X" + struct.pack("<I", len(text)) + text,
         lambda: b"\x8d" + struct.pack("<Q", len(text)) + text,
         lambda: b"V" + text.replace(b"\n", b"") + b"\n",
-        lambda: b"V" + random.choice([b"\\u006fs", b"os"]) + b"\n" if random.random() < 0.8 else b"V" + random.choice([b"\\u006fs", b"o\\u0073", b"\\ud800", b"\\u00"]) + b"\n",
+        lambda: (
+            b"V" + random.choice([b"\\u006fs", b"os"]) + b"\n"
+            if random.random() < 0.8
+            else b"V" + random.choice([b"\\u006fs", b"o\\u0073", b"\\ud800", b"\\u00"]) + b"\n"
+        ),
         lambda: b"S'" + text.replace(b"\n", b"") + b"'\n",
-        lambda: b"S'os'\n" if random.random() < 0.8 else b"S" + random.choice([b"'\\x6fs'", b'"os"', b"os", b"'os", b"'\\157s'", b"'o\\q'", b"'\\xe9'", b"'"]) + b"\n",
+        lambda: (
+            b"S'os'\n"
+            if random.random() < 0.8
+            else b"S"
+            + random.choice([b"'\\x6fs'", b'"os"', b"os", b"'os", b"'\\157s'", b"'o\\q'", b"'\\xe9'", b"'"])
+            + b"\n"
+        ),
         lambda: b"U" + bytes([len(text)]) + text,
         lambda: b"T" + struct.pack("<i", len(text)) + text,
         lambda: b"C" + bytes([len(text)]) + text,
         lambda: b"B" + struct.pack("<I", len(text)) + text,
         lambda: b"\x8e" + struct.pack("<Q", len(text)) + text,
         lambda: b"\x96" + struct.pack("<Q", len(text)) + text,
-        lambda: b"K" + random.randbytes(1), lambda: b"M" + random.randbytes(2), lambda: b"J" + random.randbytes(4),
-        lambda: b"\x8a" + bytes([len(text)]) + text, lambda: b"\x8b" + struct.pack("<i", len(text)) + text,
-        lambda: b"G" + random.randbytes(8), lambda: b"N", lambda: b"\x88", lambda: b"\x89",
-        lambda: b"I" + _line(random, _number(random)), lambda: b"L" + _line(random, _number(random)), lambda: b"F" + _line(random, _number(random)),
-        lambda: b"]", lambda: b"}", lambda: b")", lambda: b"\x8f",
-    ]  # fmt: skip
+        lambda: b"K" + random.randbytes(1),
+        lambda: b"M" + random.randbytes(2),
+        lambda: b"J" + random.randbytes(4),
+        lambda: b"\x8a" + bytes([len(text)]) + text,
+        lambda: b"\x8b" + struct.pack("<i", len(text)) + text,
+        lambda: b"G" + random.randbytes(8),
+        lambda: b"N",
+        lambda: b"\x88",
+        lambda: b"\x89",
+        lambda: b"I" + _line(random, _number(random)),
+        lambda: b"L" + _line(random, _number(random)),
+        lambda: b"F" + _line(random, _number(random)),
+        lambda: b"]",
+        lambda: b"}",
+        lambda: b")",
+        lambda: b"\x8f",
+    ]
     return random.choice(options)()
 
 
@@ -100,7 +120,7 @@ def _pair(random: Random) -> bytes:
 class Program:
     """Assembles opcodes with an account of the kinds on the stack and in the memo, so that most programs go far.
 
-    The kinds are text, data, global, result, tuple, list, dict and set. Now and then an opcode is put that does not fit.
+    The kinds are text, data, global, result, tuple, list, dict and set. Now and then an opcode does not fit.
     """
 
     def __init__(self, random: Random) -> None:
@@ -268,9 +288,9 @@ def real() -> list[bytes]:
         [1, -5, 70000, 2**40, 2**70, 1.5, None, True, "text", "é" * 3, b"bytes", bytearray(b"array")],
         {"a": {"b": (1, 2, 3), "c": {4, 5}}, "s": frozenset([1]), "x": [shared, shared]},
         collections.OrderedDict(a=1, b=collections.defaultdict(list, x=[1])),
-        [datetime.datetime(2020, 1, 1), datetime.timedelta(1), decimal.Decimal("1.5")],
+        [datetime.date(2020, 1, 1), datetime.timedelta(1), decimal.Decimal("1.5")],
         list(range(300)),
-        ["word%d" % number for number in range(40)],
+        [f"word{number}" for number in range(40)],
         (collections.Counter("abcabc"),),
     ]
     return [pickle.dumps(item, protocol) for item in objects for protocol in range(6)]

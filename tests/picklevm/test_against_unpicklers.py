@@ -55,16 +55,30 @@ def test_any_bytes_look_up_nothing_unnamed(oracle: Oracle, numbers: list[int]) -
 
 def test_the_memo_of_an_unpickler_that_is_used_again_is_followed(oracle: Oracle) -> None:
     data = asm(
-        ("SHORT_BINUNICODE", "os"), "MEMOIZE", "STOP", "NONE", "STOP",
-        ("SHORT_BINUNICODE", "math"), "MEMOIZE", "POP", ("SHORT_BINUNICODE", "system"), "MEMOIZE", "BINGET 0", "BINGET 1",
-        "STACK_GLOBAL", "TUPLE2", "STOP",
-    )  # fmt: skip
+        ("SHORT_BINUNICODE", "os"),
+        "MEMOIZE",
+        "STOP",
+        "NONE",
+        "STOP",
+        ("SHORT_BINUNICODE", "math"),
+        "MEMOIZE",
+        "POP",
+        ("SHORT_BINUNICODE", "system"),
+        "MEMOIZE",
+        "BINGET 0",
+        "BINGET 1",
+        "STACK_GLOBAL",
+        "TUPLE2",
+        "STOP",
+    )
     seen, _ = oracle.ask(data)
     assert not missed(data, seen)
 
 
 def test_the_unpicklers_do_what_the_comparison_needs(oracle: Oracle) -> None:
-    seen, ended = oracle.ask(asm(("GLOBAL", "os", "system"), "MARK", ("STRING", "echo pwned"), "TUPLE", "REDUCE", "STOP"))
+    seen, ended = oracle.ask(
+        asm(("GLOBAL", "os", "system"), "MARK", ("STRING", "echo pwned"), "TUPLE", "REDUCE", "STOP")
+    )
     assert seen == {"os system"}
     assert ended["C"] == ended["Python"] == "1 EOFError"
 

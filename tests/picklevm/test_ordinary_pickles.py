@@ -49,7 +49,24 @@ def recursive() -> list[object]:
 
 
 ORDINARY: dict[str, object] = {
-    "constants": [None, True, False, 0, 255, 65536, -1, 2**31, -(2**31), 2**63, 2**64, 2**200, 1.5, float("inf"), float("nan"), -0.0],
+    "constants": [
+        None,
+        True,
+        False,
+        0,
+        255,
+        65536,
+        -1,
+        2**31,
+        -(2**31),
+        2**63,
+        2**64,
+        2**200,
+        1.5,
+        float("inf"),
+        float("nan"),
+        -0.0,
+    ],
     "texts": ["", "a", "é", "x" * 300, "\ud800", "𝄞", "quote'\"\\\n", "a" * 70_000, "\x94h\x00" * 30, "S'x'\ncos\n"],
     "bytes": [b"", b"\x80\x04", b"\x00" * 300, bytes(range(256)) * 10, bytearray(b"array" * 100)],
     "nested": {"a": [{"b": ({"c": {1, 2}},)}], "f": frozenset([1, (2, 3)])},
@@ -60,14 +77,23 @@ ORDINARY: dict[str, object] = {
     "big frame": [b"x" * 100_000, "y" * 100_000, list(range(60_000))],
     "wide tuple": tuple(range(2000)),
     "collections": [
-        collections.OrderedDict(a=1), collections.defaultdict(list, a=[1]), collections.Counter("abc"), collections.deque([1], 5), Point(1, 2)
+        collections.OrderedDict(a=1),
+        collections.defaultdict(list, a=[1]),
+        collections.Counter("abc"),
+        collections.deque([1], 5),
+        Point(1, 2),
     ],
-    "dates": [datetime.datetime(2020, 1, 2, 3, tzinfo=datetime.UTC), datetime.date(2020, 1, 1), datetime.timedelta(1), datetime.time(1)],
+    "dates": [
+        datetime.datetime(2020, 1, 2, 3, tzinfo=datetime.UTC),
+        datetime.date(2020, 1, 1),
+        datetime.timedelta(1),
+        datetime.time(1),
+    ],
     "numbers": [decimal.Decimal("1.5"), fractions.Fraction(1, 3), 1 + 2j, range(5), slice(1, 2)],
     "paths": [pathlib.PurePosixPath("a/b"), uuid.UUID(int=5)],
     "objects": [Node(), Node(), Colour.RED, argparse.Namespace(a=1), types.SimpleNamespace(b=2), random.Random(1)],
     "exceptions": [ValueError("x"), KeyError("y")],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -95,10 +121,31 @@ def test_several_ordinary_pickles_in_one_file_are_only_named() -> None:
 
 def test_a_python_2_pickle_is_named_under_both_names() -> None:
     program = asm(
-        ("GLOBAL", "copy_reg", "_reconstructor"), "PUT 0", "MARK", ("GLOBAL", "mymodule", "Thing"), "PUT 1",
-        ("GLOBAL", "__builtin__", "object"), "PUT 2", "NONE", "TUPLE", "PUT 3", "REDUCE", "PUT 4", "MARK", "DICT", "PUT 5",
-        ("STRING", "name"), "PUT 6", ("LONG", 12), "SETITEM", ("STRING", "flag"), b"I01\n", "SETITEM", "BUILD", "STOP",
-    )  # fmt: skip
+        ("GLOBAL", "copy_reg", "_reconstructor"),
+        "PUT 0",
+        "MARK",
+        ("GLOBAL", "mymodule", "Thing"),
+        "PUT 1",
+        ("GLOBAL", "__builtin__", "object"),
+        "PUT 2",
+        "NONE",
+        "TUPLE",
+        "PUT 3",
+        "REDUCE",
+        "PUT 4",
+        "MARK",
+        "DICT",
+        "PUT 5",
+        ("STRING", "name"),
+        "PUT 6",
+        ("LONG", 12),
+        "SETITEM",
+        ("STRING", "flag"),
+        b"I01\n",
+        "SETITEM",
+        "BUILD",
+        "STOP",
+    )
     facts = facts_of(program)
     assert refusing(facts) == []
     named = {(fact.module, fact.name): fact.written for fact in facts if isinstance(fact, Import)}
@@ -112,7 +159,13 @@ def test_a_python_2_text_with_high_bytes_is_noted() -> None:
 
 
 def test_a_constant_that_only_looks_like_a_pickle_carries_none() -> None:
-    almost = [b"\x80\x04" + b"\xff" * 50, "gASV" + "!" * 40, "800495" + "zz", "cats\nand dogs\nare here\n", b"x\x9c" + b"\0" * 30]
+    almost = [
+        b"\x80\x04" + b"\xff" * 50,
+        "gASV" + "!" * 40,
+        "800495" + "zz",
+        "cats\nand dogs\nare here\n",
+        b"x\x9c" + b"\0" * 30,
+    ]
     assert refusing(facts_of(pickle.dumps(almost))) == []
 
 

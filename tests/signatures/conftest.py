@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -20,13 +21,24 @@ def other_sigstore() -> PrivateSigstore:
     return PrivateSigstore.create()
 
 
+@pytest.fixture
+def loopback() -> None:
+    """Ask that a test, which runs a server of its own, may connect to 127.0.0.1."""
+
+
 @pytest.fixture(autouse=True)
 def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make every connection and every name lookup fail, except in tests that run their own loopback server."""
-    if "loopback" not in request.keywords:
+    """Make every connection and every name lookup fail; loopback is for tests that ask for it."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+    allowed = "127.0.0.1" if "loopback" in request.fixturenames else None
 
-        def refuse(*_arguments: object, **_options: object) -> None:
-            raise AssertionError("a signature test used the network")
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        assert address[0] == allowed, "a signature test used the network"
+        connect(self, address)
 
-        monkeypatch.setattr(socket.socket, "connect", refuse)
-        monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    def guarded_look_up(host: Any, *arguments: Any, **options: Any) -> Any:
+        assert host == allowed, "a signature test used the network"
+        return look_up(host, *arguments, **options)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)

@@ -80,10 +80,21 @@ def test_an_older_bundle_that_spells_the_key_out_is_accepted(key: ec.EllipticCur
     assert verify_model(json.dumps(bundle).encode(), key_trust(key), make_artifacts()).files
 
 
-@pytest.mark.parametrize("details", ["ML_DSA_65", "PKIX_ED25519", 7])
-def test_a_bundle_of_another_algorithm_is_unsupported(key: ec.EllipticCurvePrivateKey, details: object) -> None:
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        {"keyDetails": "ML_DSA_65"},
+        {"keyDetails": "PKIX_ED25519"},
+        {"keyDetails": 7},
+        {"keyDetails": []},
+        {"hint": "ML_DSA_65:9a22"},
+    ],
+)
+def test_a_bundle_of_another_algorithm_is_unsupported(
+    key: ec.EllipticCurvePrivateKey, claimed: dict[str, object]
+) -> None:
     bundle = json.loads(sign_with_key(statement(), private_pem(key)))
-    bundle["verificationMaterial"]["publicKey"]["keyDetails"] = details
+    bundle["verificationMaterial"]["publicKey"] = claimed
     with pytest.raises(SignatureUnsupported):
         verify_model(json.dumps(bundle).encode(), key_trust(key), make_artifacts())
 

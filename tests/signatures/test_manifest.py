@@ -313,6 +313,19 @@ def test_a_manifest_of_shards_holds_for_the_file(tmp_path: Path) -> None:
     assert comparison.agreed == {"we:1.bin": sha256(DATA)}
 
 
+def test_shards_may_name_their_size_with_the_hash_if_it_is_the_size(tmp_path: Path) -> None:
+    """model-signing 1.1 writes it so."""
+    named = [{**one, "algorithm": f"sha256-sharded-{SIZE}"} for one in shard_rows()]
+    assert not compare(parse_manifest(shards(named)), on_disk(tmp_path)).faults
+    for algorithm in ("sha256-sharded-401", "sha256-sharded-", "blake2b-sharded-400"):
+        with pytest.raises(SignatureMalformed):
+            parse_manifest(shards([{**one, "algorithm": algorithm} for one in shard_rows()]))
+    document = statement_document()
+    document["predicate"]["resources"][0]["algorithm"] = "sha256-sharded-400"
+    with pytest.raises(SignatureMalformed):
+        parse_manifest(sealed(document))
+
+
 def test_shards_may_be_listed_in_the_order_of_their_names(tmp_path: Path) -> None:
     rows = sorted(shard_rows(size=40), key=lambda it: it["name"])
     assert rows != shard_rows(size=40)

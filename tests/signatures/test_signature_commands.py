@@ -169,6 +169,7 @@ def test_an_encrypted_key_takes_its_password_from_the_environment(
     [
         ["sign", "model"],
         ["sign", "model", "--identity-token", "x"],
+        ["sign", "model", "--identity-token", "x", "--key", "key.pem"],
         ["sign", "model", "--form", "file", "--key", "key.pem"],
         ["sign", "nowhere", "--key", "key.pem"],
         ["verify", "model", "--signature", "key.pem"],
@@ -177,7 +178,7 @@ def test_an_encrypted_key_takes_its_password_from_the_environment(
         ["verify", "model", "--signature", "key.pem", "--authorities", "pub.pem"],
         ["verify", "model", "--signature", "key.pem", "--public-key", "pub.pem", "--identity", "a"],
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_an_incomplete_command_is_a_usage_error(shell: Shell, keys: tuple[Path, Path], arguments: list[str]) -> None:
     assert shell(*arguments)[0] == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -164,6 +165,14 @@ def test_a_renamed_repository_is_refused_and_both_names_told(
     with pytest.raises(Renamed, match=r"org/tiny.*other/tiny") as caught:
         ask()
     assert "other/tiny" in caught.value.remedy
+
+
+def test_another_spelling_is_refused_with_the_hubs_own(
+    hub: LocalHub, repository: Repository, ask: Callable[..., Resolved]
+) -> None:
+    hub.renamed["Org/Tiny"] = "org/tiny"
+    with pytest.raises(Renamed, match="spells it org/tiny"):
+        ask("Org/Tiny")
 
 
 @pytest.mark.parametrize("length", [7, 12, 39])
@@ -537,12 +546,32 @@ def test_nothing_is_left_behind_after_a_download(
         assert list((store.root / room).iterdir()) == []
 
 
+def test_progress_counts_while_a_file_comes(
+    hub: LocalHub, repository: Repository, ask: Callable[..., Resolved], bring: Callable[..., Snapshot]
+) -> None:
+    class Steps(Remembered):
+        steps: int = 0
+
+        def advance(self, name: str, count: int) -> None:
+            super().advance(name, count)
+            self.steps += bool(count)
+
+    repository.commit({"slow.bin": b"x" * 25_000_000})
+    resolved = _only(ask(), "slow.bin")
+    progress = Steps()
+    hub.pause = 0.0004  # for each 16 KiB: 0.6 s in all
+    bring(resolved, progress=progress)
+    assert progress.counts == {"slow.bin": 25_000_000}
+    assert progress.steps > 1
+
+
 def test_progress_counts_files(
     repository: Repository, ask: Callable[..., Resolved], bring: Callable[..., Snapshot]
 ) -> None:
     progress = Remembered()
     bring(ask(), progress=progress)
     assert progress.totals == {path: len(data) for path, data in MODEL.items()}
+    assert progress.counts == progress.totals
     assert sorted(progress.finished) == sorted(MODEL)
 
 
@@ -591,6 +620,47 @@ def test_many_files_come_side_by_side(
 ) -> None:
     repository.commit({f"part-{number}.bin": bytes([number]) * 1000 for number in range(20)})
     assert len(contents(bring(ask()))) == 20 + len(MODEL)
+
+
+def test_two_that_want_the_same_model_fetch_it_once(
+    hub: LocalHub, repository: Repository, ask: Callable[..., Resolved], tmp_path: Path
+) -> None:
+    resolved = _only(ask(), "model.safetensors", "sub/weights.bin")
+    hub.pause = 0.02  # for each 16 KiB: long enough for the second to come while the first is at work
+    together = threading.Barrier(2)
+    found: list[dict[str, bytes]] = []
+
+    def one() -> None:
+        store = Store(tmp_path / "store")
+        together.wait()
+        found.append(contents(SOURCE.fetch(resolved, store, options(tmp_path, hub), {})))
+
+    workers = [threading.Thread(target=one) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert found == [{path: MODEL[path] for path in ("model.safetensors", "sub/weights.bin")}] * 2
+    assert len([request for request in hub.asked("/cdn/") if request.method == "GET"]) == 2
+
+
+def test_the_commit_is_fetched_whatever_the_reference_says(
+    repository: Repository, ask: Callable[..., Resolved], bring: Callable[..., Snapshot]
+) -> None:
+    """A lock names the model without a revision, and the commit beside it."""
+    resolved = attrs.evolve(ask(), ref=HubRef("org", "tiny"))
+    repository.commit({"config.json": "later"})
+    snapshot = bring(resolved)
+    assert contents(snapshot) == MODEL
+    assert snapshot.ref == HubRef("org", "tiny", resolved.revision)
+
+
+@pytest.mark.parametrize("revision", ["", "main", "abc1234"])
+def test_only_a_commit_is_fetched(
+    repository: Repository, ask: Callable[..., Resolved], bring: Callable[..., Snapshot], revision: str
+) -> None:
+    with pytest.raises(SourceError, match="only a commit"):
+        bring(attrs.evolve(ask(), revision=revision))
 
 
 def test_a_full_disk_is_told_as_such(hub: LocalHub, repository: Repository, tmp_path: Path) -> None:

@@ -16,21 +16,29 @@ from collections.abc import Iterator
 
 from modelguard.checks.check import Check
 from modelguard.terms.artifact import Location
-from modelguard.terms.facts import Digested, Dossier, NotLocked, Opaque, Recognised, Substituted, Unread
+from modelguard.terms.facts import (
+    Digested,
+    Dossier,
+    Fact,
+    Malformed,
+    Noted,
+    NotLocked,
+    Opaque,
+    Recognised,
+    Substituted,
+    Unread,
+)
 from modelguard.terms.finding import Finding, Severity
 
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report artifacts about which no fact says what they are, and a snapshot without artifacts."""
-    looked_into = {
-        fact.location.path
-        for fact in (*dossier.all(Recognised), *dossier.all(Opaque), *dossier.all(Unread))
-        if not fact.location.members
-    }
+    kinds: tuple[type[Fact], ...] = (Recognised, Opaque, Unread, Malformed, Noted)
+    looked_into = {fact.location.path for kind in kinds for fact in dossier.all(kind) if not fact.location.members}
     for artifact in dossier.snapshot.artifacts:
         if artifact.path not in looked_into:
             yield _finding(artifact.path, "was not looked into")
-    known = any(dossier.first(kind) for kind in (Digested, NotLocked, Substituted))
+    known = dossier.first(Digested) or dossier.first(NotLocked) or dossier.first(Substituted)
     if not dossier.snapshot.artifacts and not dossier.snapshot.trouble and not known:
         yield _finding(dossier.snapshot.ref.key, "holds no file that could be examined")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelguard.cli._options import gate_options, open_gate, report, report_options
 from modelguard.cli._progress import bars
 from modelguard.cli.command import Subcommand
+
+if TYPE_CHECKING:
+    from modelguard.guard import Gate
 
 
 @click.command(epilog="Example: modelguard scan model.pt downloads/")
@@ -24,7 +26,7 @@ def scan(targets: tuple[str, ...], trace: bool, **options: Any) -> int:
     """
     if trace:
         for target in targets:
-            _trace(Path(target))
+            _trace(target, open_gate(options))
         return 0
     from modelguard.guard import examine  # reads the whole house: only once the command runs
 
@@ -34,13 +36,22 @@ def scan(targets: tuple[str, ...], trace: bool, **options: Any) -> int:
     return report(examinations, gate, options)
 
 
-def _trace(path: Path) -> None:
-    from modelguard.collectors.contents import open_content  # as above
+def _trace(target: str, gate: Gate) -> None:
+    """Print the decoded pickle program of each file of a local model."""
+    from modelguard.collectors.contents import opened  # as above
     from modelguard.picklevm.trace import trace
+    from modelguard.sources.local import in_place
+    from modelguard.terms.artifact import LocalRef
+    from modelguard.terms.content import Budget
 
-    with open_content(path) as content:
-        for line in trace(content):
-            click.echo(line)
+    ref = gate.canonical(target)
+    if not isinstance(ref, LocalRef):
+        raise click.UsageError("--trace reads files and directories of this machine")
+    for artifact in in_place(ref, gate.options).artifacts:
+        click.echo(f"# {artifact.path}")
+        with opened(artifact) as content:
+            for line in trace(content, Budget()):
+                click.echo(line)
 
 
 COMMAND = Subcommand(scan)

@@ -98,6 +98,19 @@ def inner_name(name: str, ending: str, format_: str) -> str:
     return f"({format_})"
 
 
+def first_bytes(expansion: Expansion) -> bytes:
+    """Return some bytes from the front of what a stream expands to, as many as come out of its first bytes.
+
+    Raises `ReadError` when a package is missing.
+    """
+    machine = expansion.make()
+    head = expansion.content.read(expansion.start, min(4096, expansion.content.size - expansion.start))
+    try:
+        return bytes(machine.decompress(head, 4096))
+    except expansion.faults:
+        return b""
+
+
 def expands(expansion: Expansion) -> bool:
     """Tell whether the first bytes of a stream are really compressed data of its kind."""
     machine = expansion.make()

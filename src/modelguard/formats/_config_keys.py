@@ -14,6 +14,7 @@ from typing import Any
 from attrs import frozen
 
 from modelguard.formats._references import target_of, trouble_with
+from modelguard.picklevm.knowledge.hazards import danger_of
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Malformed, Noted
 
@@ -189,14 +190,21 @@ _NEMO = frozenset(
 def _target(value: Any, place: Place) -> Iterator[Fact]:
     if isinstance(value, str) and value:
         known = value in _NEMO
+        hazard, why = called(value)
         yield Asks(
             location=place.content.location,
             permission="configuration",
             name=f"_target_={value}",
-            detail=f"Hydra calls {value} with the other keys of {place.path or 'the top'} as arguments",
-            hazard="" if known else "code-execution",
+            detail=f"Hydra calls {value} with the other keys of {place.path or 'the top'} as arguments{why}",
+            hazard="" if known else hazard,
             profiles=("nemo",) if known else (),
         )
+
+
+def called(name: str) -> tuple[str, str]:
+    """Return the class of danger of calling a dotted name, and a clause that says why when it is a known gadget."""
+    danger = danger_of(*name.rpartition(".")[::2])
+    return (danger.danger, f"; {danger.why}") if danger else ("call-by-name", "")
 
 
 def _came_from(value: Any, place: Place) -> Iterator[Fact]:

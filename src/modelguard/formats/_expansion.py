@@ -60,13 +60,13 @@ def _fill(file: IO[bytes], chunks: Iterable[bytes], compressed: int, budget: Bud
     try:
         for chunk in chunks:
             size += len(chunk)
+            if size > checked:
+                _require_room(len(chunk))
+                checked = size + (_ROOM_LEFT >> 3)
+            file.write(chunk)
             budget.spend_bytes(len(chunk))
             if size > max(_RATIO_FROM, compressed * budget.ratio):
                 return BudgetSpent(f"expands to more than {budget.ratio} times its size")
-            if size > checked:
-                _require_room(size - checked)
-                checked = size + (_ROOM_LEFT >> 3)
-            file.write(chunk)
     except ReadError as error:
         return error
     except OSError as error:

@@ -20,7 +20,7 @@ from modelguard.formats._carriers import carried
 from modelguard.formats._references import trouble_with
 from modelguard.formats.format import Walk
 from modelguard.terms.artifact import Location, printable
-from modelguard.terms.facts import Asks, Fact, Malformed, Permission
+from modelguard.terms.facts import Asks, Fact, Malformed, Noted, Permission
 
 NAME = "keras"
 LONG_TEXT = 32
@@ -46,8 +46,12 @@ class _Asked:
         else:
             self.rows[permission, name] = (detail, hazard, where, 1, profiles)
 
-    def facts(self, at: Location) -> Iterator[Fact]:
+    def facts(self, at: Location, *, revived: bool) -> Iterator[Fact]:
         for (permission, name), (detail, hazard, where, count, profiles) in self.rows.items():
+            if revived and permission == "configuration" and not hazard:
+                noted = f"{name}: {detail}, remade from the graph"
+                yield Noted(location=at, format=NAME, rule="keras-own-class", detail=noted)
+                continue
             more = f" and {count - 1} more" if count > 1 else ""
             kind: Permission = permission  # type: ignore[assignment]  # rows of the tables hold permissions
             yield Asks(
@@ -63,8 +67,12 @@ def describes_an_object(value: object) -> bool:
     )  # fmt: skip
 
 
-def keras_facts(configuration: object, at: Location, walk: Walk) -> Iterator[Fact]:
-    """Yield what a parsed configuration asks for, and the programs that its texts carry."""
+def keras_facts(configuration: object, at: Location, walk: Walk, *, revived: bool = False) -> Iterator[Fact]:
+    """Yield what a parsed configuration asks for, and the programs that its texts carry.
+
+    `revived` tells that the configuration belongs to a SavedModel: classes that are not Keras's own are then remade
+    from the graph, so that a name alone asks for nothing.
+    """
     asked = _Asked()
     pending: list[tuple[Any, str]] = [(configuration, "")]
     while pending:
@@ -83,7 +91,7 @@ def keras_facts(configuration: object, at: Location, walk: Walk) -> Iterator[Fac
             for number, inner in enumerate(value):
                 if isinstance(inner, dict | list):
                     pending.append((inner, f"{where}[{number}]"[:300]))
-    yield from asked.facts(at)
+    yield from asked.facts(at, revived=revived)
 
 
 def _object(value: dict[str, Any], where: str, asked: _Asked) -> None:

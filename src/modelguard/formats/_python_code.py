@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from attrs import field, frozen
 
-from modelguard.formats._python_names import HAZARDS, METHODS, QUIET, Row, row_for
+from modelguard.formats._python_names import HAZARDS, METHODS, ON_USE, QUIET, Row, is_harmless, row_for
 from modelguard.terms.errors import ReadError
 
 LIMIT = 8 << 20
@@ -58,8 +58,13 @@ def analyse(source: bytes) -> Code:
     tree = _parsed(source)
     nodes = list(ast.walk(tree))
     aliases = _aliases(nodes)
+    # `os` within `os.path.join` is not a use of its own: only the whole chain of a name is looked up.
+    within = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
     found: dict[tuple[str, str], Mention] = {}
     for node in nodes:
+        if isinstance(node, ast.Attribute | ast.Name) and id(node) not in within:
+            for mention in _chained(node, aliases):
+                found.setdefault((mention.hazard, mention.what), mention)
         for mention in _mentioned(node, aliases):
             found.setdefault((mention.hazard, mention.what), mention)
     if all(mention.quiet for mention in found.values()):
@@ -129,18 +134,15 @@ def _mentioned(node: ast.AST, aliases: dict[str, str]) -> Iterator[Mention]:
     match node:
         case ast.Import():
             for alias in node.names:
-                yield from _named(alias.name, node.lineno)
+                if alias.name not in ON_USE:
+                    yield from _named(alias.name, node.lineno)
         case ast.ImportFrom() if node.level == 0:
             for alias in node.names:
                 yield from _named(f"{node.module}.{alias.name}", node.lineno)
                 if alias.name == "*" and node.module in {"os", "sys", "builtins", "shutil"}:
                     yield Mention("process", f"{node.module}.* (every name of {node.module})", node.lineno)
-        case ast.Attribute() | ast.Name():
-            name = _dotted(node, aliases)
-            if name is not None:
-                yield from _named(name, node.lineno)
-            if isinstance(node, ast.Attribute) and node.attr in METHODS:
-                yield _mention(METHODS[node.attr], f".{node.attr}", node.lineno)
+        case ast.Attribute() if node.attr in METHODS:
+            yield _mention(METHODS[node.attr], f".{node.attr}", node.lineno)
         case ast.Call():
             yield from _called(node, aliases)
         case ast.Constant() if isinstance(node.value, str | bytes):
@@ -152,6 +154,20 @@ def _mentioned(node: ast.AST, aliases: dict[str, str]) -> Iterator[Mention]:
         case ast.FunctionDef() if node.name in {"__reduce__", "__reduce_ex__"}:
             yield _mention(METHODS[node.name], node.name, node.lineno)
         case _:
+            return
+
+
+def _chained(node: ast.Attribute | ast.Name, aliases: dict[str, str]) -> Iterator[Mention]:
+    """Look up a chain of names, then what it begins with: `os.system.__call__` is a use of `os.system`."""
+    name = _dotted(node, aliases)
+    if name is None or is_harmless(name):
+        return
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        begins = ".".join(parts[:end])
+        row = row_for(begins)
+        if row is not None:
+            yield _mention(row, begins, node.lineno)
             return
 
 

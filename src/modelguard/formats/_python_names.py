@@ -18,7 +18,7 @@ HAZARDS: tuple[str, ...] = (
     "persistence",
     "unpickling",
     "file-write",
-    "other-repository",
+    "hub-access",
 )
 """Classes of danger, the gravest first: a file is said to have the first that it has."""
 
@@ -69,7 +69,7 @@ ROWS: tuple[Row, ...] = (
     *_rows(
         "network", "fetches a file", "torch.hub.load_state_dict_from_url torch.hub.download_url_to_file wget.download"
     ),
-    *_rows("other-repository", "fetches from a hub", "huggingface_hub modelscope", whole=True),
+    *_rows("hub-access", "fetches from a hub", "huggingface_hub modelscope", whole=True),
     *_rows("unpickling", "unpickles", "pickle _pickle cPickle dill cloudpickle marshal shelve jsonpickle", whole=True),
     *_rows("unpickling", "unpickles", "joblib.load pandas.read_pickle sklearn.externals.joblib.load"),
     *_rows("unpickling", "makes any object that the text names", "yaml.unsafe_load yaml.full_load yaml.UnsafeLoader"),
@@ -114,13 +114,35 @@ QUIET: frozenset[str] = frozenset({"base64", "binascii", "zlib", "lzma", "bz2", 
 """Rows that count only beside a row of another class: images and audio arrive as base64 in honest code."""
 
 
+HARMLESS: frozenset[str] = frozenset(
+    {
+        "huggingface_hub.dataclasses",  # checks of types, imported by most modeling code of transformers 5
+        "huggingface_hub.errors",  # classes of exceptions
+        "importlib.metadata",  # versions of installed packages
+        "importlib.util.find_spec",  # whether a package is installed
+    }
+)
+"""Names below a row's that do none of what the row says."""
+
+ON_USE: frozenset[str] = frozenset({"importlib", "importlib.util", "huggingface_hub"})
+"""Modules whose import alone says nothing: what is taken from them does."""
+
+
 def row_for(name: str) -> Row | None:
     """Return the row of a dotted name: its own, or that of a whole module above it."""
     if name in EXACT:
         return EXACT[name]
     parts = name.split(".")
+    if is_harmless(name):
+        return None
     for end in range(len(parts) - 1, 0, -1):
         row = EXACT.get(".".join(parts[:end]))
         if row is not None and row.whole:
             return row
     return None
+
+
+def is_harmless(name: str) -> bool:
+    """Tell whether a dotted name is one of `HARMLESS` or below one."""
+    parts = name.split(".")
+    return any(".".join(parts[:end]) in HARMLESS for end in range(2, len(parts) + 1))

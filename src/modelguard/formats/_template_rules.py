@@ -72,7 +72,7 @@ REPEATERS: dict[str, str] = {
 LARGEST = 100_000
 """The most that `range` gives in Jinja's own sandbox (MAX_RANGE in jinja2/sandbox.py)."""
 
-DUNDER = re.compile(r"__\w+__\Z")
+DUNDER = re.compile(r"__[a-z][a-z0-9_]*__\Z")  # tokens such as __START__ are no names of Python
 UNDERSCORES = re.compile(r"_+\Z")
 FORMAT_WALK = re.compile(r"\{[^{}]*[.\[][^{}]*\}")
 SUSPICIOUS_TEXT = re.compile(

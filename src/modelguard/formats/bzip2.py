@@ -15,7 +15,8 @@ from modelguard.terms.facts import Fact
 _MAGIC = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 
 
-def _expansion(content: Content) -> Expansion:
+def expansion(content: Content) -> Expansion:
+    """Return the stream, ready to be expanded."""
     return Expansion(
         content,
         make=bz2.BZ2Decompressor,
@@ -26,7 +27,7 @@ def _expansion(content: Content) -> Expansion:
 
 def read(content: Content, walk: Walk) -> Iterator[Fact]:
     """Yield the facts of the expanded bytes. Raises `ReadError` when the stream is damaged."""
-    yield from read_stream(_expansion(content), "bzip2", ".bz2", walk)
+    yield from read_stream(expansion(content), "bzip2", ".bz2", walk)
 
 
 BZIP2 = Format(

@@ -13,7 +13,8 @@ from modelguard.terms.facts import Fact
 _MAGIC = b"\x1f\x8b\x08"
 
 
-def _expansion(content: Content) -> Expansion:
+def expansion(content: Content) -> Expansion:
+    """Return the stream, ready to be expanded."""
     return Expansion(
         content,
         make=lambda: zlib.decompressobj(16 + zlib.MAX_WBITS),
@@ -24,7 +25,7 @@ def _expansion(content: Content) -> Expansion:
 
 def read(content: Content, walk: Walk) -> Iterator[Fact]:
     """Yield the facts of the expanded bytes. Raises `ReadError` when the stream is damaged."""
-    yield from read_stream(_expansion(content), "gzip", ".gz", walk)
+    yield from read_stream(expansion(content), "gzip", ".gz", walk)
 
 
 GZIP = Format(

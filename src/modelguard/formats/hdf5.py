@@ -219,7 +219,7 @@ def _attribute(key: str, value: bytes, path: str, tour: _Tour) -> Iterator[Fact]
         for name in parsed.twice:
             detail = f"{printable(name[:200])!r} stands twice in one table"
             yield Malformed(location=place, format=NAME, rule="keras-duplicate-key", detail=detail)
-        yield from keras_facts(parsed.value, place, tour.walk)
+        yield from keras_facts([parsed.value, *parsed.lost], place, tour.walk)
         return
     yield from program(value, tour.at, f"{path}@{key}", tour.walk)
     yield from carried(value.decode("utf-8", "replace"), tour.at, f"{path}@{key}", tour.walk)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from configparser import Error, RawConfigParser
 from posixpath import basename
 
 from modelguard.formats._requirements import asked_to_install
 from modelguard.formats._text import is_text, text_of
 from modelguard.formats.format import Format, Walk
 from modelguard.terms.content import Content
-from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Fact
 
 LIMIT = 4 << 20
 _ENDINGS = (".cfg", ".ini", ".conf")
-_REGISTERED = re.compile(r'"?(?P<name>[^"]*)"?\Z')
+_SECTION = re.compile(r"\[([^\]]*)\]")
+_INLINE = re.compile(r'"(@\w+)"\s*:\s*"([^"]*)"')  # a function named within a value: {"@scorers": "x.v1"}
 
 # Functions that spaCy, thinc and their own companions register: https://spacy.io/api/top-level#registry. Whatever else
 # a config.cfg names has to be registered by another package, or by code beside the model.
@@ -55,28 +54,51 @@ def accepts(content: Content) -> bool:
 
 def read(content: Content, walk: Walk) -> Iterable[Fact]:
     """Read sections and keys without filling in variables."""
-    parser = RawConfigParser(strict=True, allow_no_value=True, interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # keys keep their case, as in the standard library's own manual
-    try:
-        parser.read_string(text_of(content, LIMIT))
-    except (Error, ValueError) as error:
-        raise ReadError(f"sections cannot be parsed: {type(error).__name__}: {str(error).splitlines()[0]}") from error
+    lines = [*_entries(text_of(content, LIMIT))]
     walk.budget.spend_time()
-    yield from dict.fromkeys(_registered(parser, content))
+    yield from dict.fromkeys(_registered(lines, content))
     if basename(content.name).lower() == "setup.cfg":
-        lines = parser.get("options", "install_requires", fallback="") or ""
-        yield from asked_to_install(lines.splitlines(), content, "pip")
+        required = "\n".join(value for *where, value in lines if where == ["options", "install_requires"])
+        yield from asked_to_install(required.splitlines(), content, "pip")
 
 
-def _registered(parser: RawConfigParser, content: Content) -> Iterator[Fact]:
-    for section in parser.sections():
-        for key, value in parser.items(section):
-            match = _REGISTERED.match(value or "")
-            name = match["name"] if match else value or ""
-            if key.startswith("@") and name:
-                yield from _function(section, key, name, content)
-            elif section == "nlp" and key in _CALLBACKS and name not in {"", "null", "None"}:
-                yield _asks(content, f"{key} = {name}", "spaCy calls it while it loads the pipeline", "code-execution")
+def _entries(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield section, key and value in order, sections and keys that occur again included (darknet repeats sections)."""
+    section = key = ""
+    value: list[str] = []
+    for line in text.splitlines():
+        bare = line.strip()
+        if not bare or bare.startswith(("#", ";")):
+            continue
+        if line[0].isspace() and key:
+            value.append(bare)
+            continue
+        if key:
+            yield section, key, "\n".join(value)
+            key = ""
+        if match := _SECTION.match(bare):
+            section = match[1]
+        else:
+            key, first = _pair(bare)
+            value = [first]
+    if key:
+        yield section, key, "\n".join(value)
+
+
+def _pair(line: str) -> tuple[str, str]:
+    at = next((index for index, character in enumerate(line) if character in "=:"), len(line))
+    return line[:at].rstrip(), line[at + 1 :].lstrip()
+
+
+def _registered(lines: list[tuple[str, str, str]], content: Content) -> Iterator[Fact]:
+    for section, key, value in lines:
+        name = value.strip().strip('"')
+        if key.startswith("@") and name:
+            yield from _function(section, key, name, content)
+        elif section == "nlp" and key in _CALLBACKS and name not in {"", "null", "None"}:
+            yield _asks(content, f"{key} = {name}", "spaCy calls it while it loads the pipeline", "code-execution")
+        for inner_key, inner_name in _INLINE.findall(value):
+            yield from _function(section, inner_key, inner_name, content)
 
 
 def _function(section: str, key: str, name: str, content: Content) -> Iterator[Asks]:

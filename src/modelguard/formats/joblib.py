@@ -6,19 +6,51 @@ payload can hide from either reader in what only the other one sees, so both rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from modelguard.formats import bzip2, gzip, lz4, xz, zlib
+from modelguard.formats._compression import Expansion, first_bytes
 from modelguard.formats._joblib_arrays import Arrays
-from modelguard.formats._joblib_stream import is_joblib
+from modelguard.formats._joblib_stream import is_joblib, is_marked
 from modelguard.formats.format import Format, Walk
 from modelguard.picklevm.scanner import scan, scan_one
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Build, Call, Fact, Import, Unresolved
 
+# The compressions that joblib tells by the first bytes: joblib/compressor.py.
+_COMPRESSIONS: tuple[tuple[Format, Callable[[Content], Expansion]], ...] = (
+    (zlib.ZLIB, zlib.expansion),
+    (gzip.GZIP, gzip.expansion),
+    (bzip2.BZIP2, bzip2.expansion),
+    (xz.XZ, xz.expansion),
+    (lz4.LZ4, lz4.expansion),
+)
+
+
+def accepts(content: Content) -> bool:
+    """Tell whether joblib would read these bytes: a stream with arrays, or a pickle behind a compression."""
+    return is_joblib(content) or is_compressed(content)
+
+
+def is_compressed(content: Content) -> bool:
+    """Tell whether a pickle of protocol 2 or later comes out of a compression that joblib knows."""
+    for form, expansion in _COMPRESSIONS:
+        if form.accepts(content):
+            try:
+                return is_marked(first_bytes(expansion(content)))
+            except ReadError:
+                return False
+    return False
+
 
 def read(content: Content, walk: Walk) -> Iterator[Fact]:
-    """Yield the facts as joblib reads the stream, then those that only a plain unpickler would add."""
+    """Yield the facts as joblib reads the stream, then those that only a plain unpickler would add.
+
+    A compressed stream is read through the format of its compression.
+    """
+    if not is_joblib(content):
+        return
     seen: set[Fact] = set()
     fault: ReadError | None = None
     try:
@@ -42,7 +74,7 @@ JOBLIB = Format(
         "Globals and calls as joblib sees them and as plain pickle would, pickles of object arrays, "
         "sizes of arrays, and pointers to other files."
     ),
-    accepts=is_joblib,
+    accepts=accepts,
     read=read,
     endings=(".joblib", ".pkl", ".pickle"),
 )

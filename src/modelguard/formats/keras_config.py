@@ -68,6 +68,8 @@ def _read(content: Content, walk: Walk) -> Iterator[Fact]:
     shown = {key: printable(str(top[key])[:200]) for key in ("class_name", "keras_version", "backend") if key in top}
     yield Header(location=at, format=NAME, properties=shown)
     yield from keras_facts(parsed.value, at, walk)
+    if parsed.lost:
+        yield from keras_facts(list(parsed.lost), at, walk)
 
 
 FORMAT = Format(

@@ -41,15 +41,19 @@ class _Frame:
         return result
 
 
-def read(content: Content, walk: Walk) -> Iterator[Fact]:
-    """Yield the facts of the expanded bytes. Raises `ReadError` when they are damaged or lz4 is not installed."""
-    expansion = Expansion(
+def expansion(content: Content) -> Expansion:
+    """Return the stream, ready to be expanded."""
+    return Expansion(
         content,
         make=_Frame,
         faults=(RuntimeError, ValueError, EOFError, MemoryError),
         begins=lambda head: head.startswith(_MAGIC),
     )
-    yield from read_stream(expansion, "lz4", ".lz4", walk)
+
+
+def read(content: Content, walk: Walk) -> Iterator[Fact]:
+    """Yield the facts of the expanded bytes. Raises `ReadError` when they are damaged or lz4 is not installed."""
+    yield from read_stream(expansion(content), "lz4", ".lz4", walk)
 
 
 LZ4 = Format(

@@ -18,6 +18,7 @@ def _riff_end(content: Content) -> int:
 
 KINDS = (
     Kind(name="WAV", begins=re.compile(rb"RIFF.{4}WAVE", re.S), end=_riff_end),
+    Kind(name="WAV", begins=re.compile(rb"(?:RIFX|RF64).{4}WAVE", re.S)),
     Kind(name="AVI", begins=re.compile(rb"RIFF.{4}AVI ", re.S)),
     Kind(name="FLAC", begins=re.compile(rb"fLaC[\x00\x80]\x00\x00\x22", re.S)),
     Kind(name="MP3", begins=re.compile(rb"ID3[\x02-\x04]\x00|\xff[\xfa\xfb\xf2\xf3][\x10-\xef]", re.S)),

@@ -28,10 +28,11 @@ def is_lzma_alone(content: Content) -> bool:
         or not (size < 1 << 40 or ~size == -(1 << 64))
     ):
         return False
-    return expands(_expansion(content))
+    return expands(expansion(content))
 
 
-def _expansion(content: Content) -> Expansion:
+def expansion(content: Content) -> Expansion:
+    """Return the stream, ready to be expanded."""
     form = lzma.FORMAT_XZ if content.head(6) == _MAGIC else lzma.FORMAT_ALONE
     return Expansion(
         content,
@@ -44,7 +45,7 @@ def _expansion(content: Content) -> Expansion:
 def read(content: Content, walk: Walk) -> Iterator[Fact]:
     """Yield the facts of the expanded bytes. Raises `ReadError` when the stream is damaged or asks for too much."""
     ending = ".lzma" if content.name.lower().endswith(".lzma") else ".xz"
-    yield from read_stream(_expansion(content), "xz", ending, walk)
+    yield from read_stream(expansion(content), "xz", ending, walk)
 
 
 XZ = Format(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from posixpath import basename
 from typing import Any
 
-from modelguard.formats._config_keys import Place, asked_by_keys
+from modelguard.formats._config_keys import Place, asked_by_keys, called
 from modelguard.formats._config_yaml import asked_by_yaml_file
 from modelguard.formats._json import objects
 from modelguard.formats._templates import templates_in
@@ -30,7 +30,7 @@ _WHOLE_NAMES = ("mlmodel", "kitfile")
 # Tags of loaders that extend YAML: the way they are written, what they do, and the class of danger.
 _TAGS: tuple[tuple[re.Pattern[str], Permission, str, str], ...] = (
     (re.compile(r"tag:yaml\.org,2002:python/.*", re.S), "configuration", "PyYAML makes objects", "code-execution"),
-    (re.compile(r"!(new|name|apply|module):.*", re.S), "configuration", "HyperPyYAML calls it", "code-execution"),
+    (re.compile(r"!(new|name|apply|module):.*", re.S), "configuration", "HyperPyYAML calls it", "call-by-name"),
     (re.compile(r"!include.*", re.S), "external-files", "another file is read in its place", "file-read"),
     (re.compile(r"!ruby/.*|!java.*", re.S), "configuration", "objects of another language", "code-execution"),
     (re.compile(r".*", re.S), "configuration", "what this tag makes is up to the loader", ""),
@@ -98,6 +98,9 @@ def _tags(stream: Yaml, content: Content) -> Iterator[Fact]:
             continue
         name = tag.replace("tag:yaml.org,2002:", "!!")
         permission, detail, hazard = next(row[1:] for row in _TAGS if row[0].fullmatch(tag))
+        if hazard == "call-by-name":
+            hazard, why = called(tag.partition(":")[2])
+            detail += why
         yield Asks(
             location=content.location,
             permission=permission,

@@ -22,11 +22,12 @@ def accepts(content: Content) -> bool:
     """Tell whether the bytes begin with a zlib header and data that expand, or with joblib's older header."""
     head = content.head(2)
     if len(head) == 2 and head[0] & 0x0F == 8 and head[0] >> 4 <= 7 and int.from_bytes(head, "big") % 31 == 0:
-        return content.size > 6 and not head[1] & 0x20 and expands(_expansion(content))
+        return content.size > 6 and not head[1] & 0x20 and expands(expansion(content))
     return bool(_ZF.match(content.head(_ZF_LENGTH)))
 
 
-def _expansion(content: Content) -> Expansion:
+def expansion(content: Content) -> Expansion:
+    """Return the stream, ready to be expanded."""
     return Expansion(
         content, make=zlib.decompressobj, faults=(zlib.error,), begins=lambda _: False, start=_start(content)
     )
@@ -42,7 +43,7 @@ def read(content: Content, walk: Walk) -> Iterator[Fact]:
     """Yield the facts of the expanded bytes. Raises `ReadError` when the stream is damaged."""
     if _start(content) >= content.size:
         raise ReadError("ends after the header")
-    yield from read_stream(_expansion(content), "zlib", ".z", walk)
+    yield from read_stream(expansion(content), "zlib", ".z", walk)
 
 
 ZLIB = Format(

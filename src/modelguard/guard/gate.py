@@ -9,8 +9,10 @@ from pathlib import Path
 from attrs import field, frozen
 
 from modelguard.lock import Entry, Lock
+from modelguard.policy.provenance import read_provenance
 from modelguard.policy.reading import find_policy, load_policy
 from modelguard.policy.settings import Policy
+from modelguard.signatures.lock_signature import require_signed_lock
 from modelguard.sources.source import Options, Progress, Quiet
 from modelguard.sources.store import Store
 from modelguard.terms.artifact import HubRef, LocalRef, ModelRef, parse_ref, printable
@@ -90,9 +92,21 @@ class Gate:
         """Return the lock, or None when there is none. Raises `LockError` when it is damaged."""
         return Lock.read(self.lock_path) if self.lock_path.exists() else None
 
+    def read_vouched_lock(self) -> Lock | None:
+        """Return the lock for approving loads: where the policy names `lock-signers`, only with a signature of theirs.
+
+        Raises `LockError` when it is damaged, and the `SignatureError`s of its signature.
+        """
+        provenance = read_provenance(self.policy)
+        if not provenance.lock_signers or not self.lock_path.exists():
+            return self.read_lock()
+        data = self.lock_path.read_bytes()
+        require_signed_lock(self.lock_path, data, provenance, self.home)
+        return Lock.parse(data, name=str(self.lock_path))
+
     def entry_for(self, ref: ModelRef) -> tuple[Entry | None, str]:
         """Return the entry of a canonical reference; without one, the reason why there is none."""
-        lock = self.read_lock()
+        lock = self.read_vouched_lock()
         if lock is None:
             return None, f"there is no lock at {self.lock_path}"
         entry = lock.find(ref)
@@ -101,8 +115,8 @@ class Gate:
         return entry, ""
 
     def require_lock(self) -> Lock:
-        """Return the lock. Raises `LockError` when there is none or it is damaged."""
-        lock = self.read_lock()
+        """Return the lock. Raises `LockError` when there is none, else as `read_vouched_lock`."""
+        lock = self.read_vouched_lock()
         if lock is None:
             raise LockError(f"there is no lock at {self.lock_path}", remedy="modelguard lock ORG/NAME writes one")
         return lock

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from modelguard.guard.gate import Gate
-from modelguard.guard.standing import Standing, admitted
+from modelguard.guard.standing import Standing, admitted, withheld
 from modelguard.loaders.choose import choose
 from modelguard.loaders.loader import Handover
 from modelguard.terms.errors import LoaderError
@@ -94,16 +94,20 @@ def guarded(load: Callable[..., Loaded], *, gate: Gate | None = None) -> Callabl
 
 
 def _inside(standing: Standing, file: str) -> Path:
-    if standing.entry.file(file) is None:
-        names = ", ".join(sorted(one.path for one in standing.entry.files))
+    unsigned = withheld(standing.examination)
+    if standing.entry.file(file) is None or file in unsigned:
+        names = ", ".join(sorted(one.path for one in standing.entry.files if one.path not in unsigned))
         raise LoaderError(f"{standing.entry.id} has no file {file!r}", remedy=f"its files are: {names}")
     return standing.root / file
 
 
 def _formats(examination: Examination) -> dict[str, tuple[str, ...]]:
     """Return the formats of each file, by path; of its parts nobody asks here."""
+    unsigned = withheld(examination)
     return {
-        fact.location.path: fact.formats for fact in examination.dossier.all(Recognised) if not fact.location.members
+        fact.location.path: fact.formats
+        for fact in examination.dossier.all(Recognised)
+        if not fact.location.members and fact.location.path not in unsigned
     }
 
 

@@ -11,11 +11,12 @@ from attrs import evolve, field, frozen
 from modelguard.checks.permission_increase import permission_of
 from modelguard.guard.examining import examine_snapshot
 from modelguard.guard.gate import Gate
-from modelguard.lock import Accepted, Decided, Entry, LockedFile
+from modelguard.lock import Accepted, Decided, Entry, LockedFile, ProvenanceRecord
 from modelguard.sources.source import Listed, Resolved, source_for
 from modelguard.terms.artifact import Artifact, HubRef, Location, ModelRef
 from modelguard.terms.errors import NotFound
 from modelguard.terms.facts import Asks, Fact, IdentityChanged, Import, Recognised
+from modelguard.terms.provenance import Signed
 from modelguard.terms.verdict import Examination
 
 
@@ -115,6 +116,7 @@ def _draft(resolved: Resolved, existing: Entry | None, wish: Wish, *, keep: bool
         include=wish.include,
         exclude=wish.exclude,
         accepted=wish.accept,
+        provenance=ProvenanceRecord() if existing is None else existing.provenance,
         approval=Decided(
             state=existing.approval.state if existing is not None and keep else "approved",
             by=wish.by,
@@ -140,7 +142,26 @@ def _completed(draft: Entry, examination: Examination) -> Entry:
     return evolve(
         draft,
         files=tuple(_locked(artifact, examination) for artifact in examination.snapshot.artifacts),
+        provenance=_provenance(examination),
         remote_code=any(fact.permission == "remote-code" for fact in examination.dossier.all(Asks)),
+    )
+
+
+def _provenance(examination: Examination) -> ProvenanceRecord:
+    """Record the signature that counts; among several, the one that covers most files."""
+    signatures = sorted(examination.dossier.all(Signed), key=lambda fact: (-len(fact.covered), str(fact.location)))
+    if not signatures:
+        return ProvenanceRecord()
+    signed = signatures[0]
+    return ProvenanceRecord(
+        status="verified",
+        signer=signed.signer,
+        method=signed.method,
+        identity=signed.identity,
+        issuer=signed.issuer,
+        payload=str(signed.payload),
+        signed_at=signed.signed_at,
+        root=signed.root,
     )
 
 

@@ -17,9 +17,11 @@ from modelguard.lock import Entry
 from modelguard.sources.hashing import at_once, hash_file
 from modelguard.sources.local import in_place
 from modelguard.sources.source import source_for
+from modelguard.sources.views import withdraw
 from modelguard.terms.artifact import Artifact, HubRef, LocalRef, Location, ModelRef, Snapshot, printable
 from modelguard.terms.errors import ModelRefused, Tampered
 from modelguard.terms.facts import Digested, Fact, NotLocked, Substituted
+from modelguard.terms.provenance import Uncovered
 from modelguard.terms.verdict import Examination, Refused
 
 
@@ -56,6 +58,7 @@ def admitted(ref: str | os.PathLike[str], gate: Gate) -> Iterator[Standing]:
     with gate.store.view(entry.digests) as root:
         examination = examine_snapshot(laid_out(entry, root, gate), gate, entry=entry)
         require_allowed(examination)
+        withdraw(root, withheld(examination))
         yield Standing(entry=entry, root=root, examination=examination, inner=inner)
 
 
@@ -69,7 +72,16 @@ def lasting(ref: str | os.PathLike[str], gate: Gate) -> Standing:
     root = gate.store.lasting_view(entry.digests)
     examination = examine_snapshot(laid_out(entry, root, gate), gate, entry=entry)
     require_allowed(examination)
+    left_out = withheld(examination)
+    if left_out:
+        loadable = {path: digest for path, digest in entry.digests.items() if path not in left_out}
+        root = gate.store.lasting_view(loadable)
     return Standing(entry=entry, root=root, examination=examination, inner=inner)
+
+
+def withheld(examination: Examination) -> frozenset[str]:
+    """Return the files that lie in a signed model without being signed: the policy lets them lie, nobody loads them."""
+    return frozenset(fact.location.path for fact in examination.dossier.all(Uncovered) if fact.tolerated)
 
 
 def examine_locked(entry: Entry, gate: Gate) -> Examination:

@@ -1,4 +1,4 @@
-"""Keeps a load from the network: an audit hook as a net under the loaders' own settings, and offline variables.
+"""Keeps a load from the network: an audit hook as a net under the loaders' own settings.
 
 The settings come first: loaders hand out local directories and say `local_files_only`. The hook is the net under them.
 
@@ -24,7 +24,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from importlib.util import find_spec
 from threading import Lock, Thread, current_thread
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -62,13 +61,11 @@ REFUSED: dict[str, str] = {
 }
 _THREAD_EVENTS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 
-# What the environment says while a model is loaded, with the reason for each.
-OFFLINE: dict[str, str] = {
-    "HF_HUB_OFFLINE": "1",  # child processes must not ask the Hub either
-    "TRANSFORMERS_OFFLINE": "1",  # the same, for transformers 4
-    "HF_HUB_DISABLE_TELEMETRY": "1",  # no word to anyone about what is loaded
-    "DISABLE_SAFETENSORS_CONVERSION": "1",  # transformers would ask a Space to convert the repository
-    "DIFFUSERS_DISABLE_REMOTE_CODE": "1",  # diffusers would fetch pipelines of the community
+# What the environment says while a model is loaded, with the reason for each. Only what is asked for at each call:
+# HF_HUB_OFFLINE and its like are read once, when a library is imported, so they would do nothing for a library that is
+# there, stick to one that the load imports first, and be seen by other threads.
+ENVIRONMENT: dict[str, str] = {
+    "DISABLE_SAFETENSORS_CONVERSION": "1",  # transformers would ask a Space to convert a repository of pickles
 }
 
 
@@ -109,9 +106,6 @@ def confined() -> Iterator[Confinement]:
 
 def _enter() -> None:
     global _running, _installed  # noqa: PLW0603  # a hook and an environment are of the process, not of an object
-    # These read the environment once, when imported: they must not find the values of a load for good.
-    if find_spec("huggingface_hub") is not None:
-        import huggingface_hub.constants  # noqa: F401  # costs time: only for a process that does load
     with _lock:
         if not _installed:
             sys.addaudithook(_hook)
@@ -119,7 +113,7 @@ def _enter() -> None:
                 _watch_thread_starts()
             _installed = True
         if _running == 0:
-            for name, value in OFFLINE.items():
+            for name, value in ENVIRONMENT.items():
                 _environment[name] = os.environ.get(name)
                 os.environ[name] = value
         _running += 1

@@ -20,34 +20,39 @@ from modelguard.terms.errors import LoaderError
 
 @frozen
 class Natural:
-    """The formats that a loader reads, and those whose presence in the same bytes speaks for another loader."""
+    """The formats that a loader reads, and what in the same bytes or in the file's name speaks for another loader.
+
+    `named` are formats that are meant only under one of the `endings`; `unless` are formats, or endings with their dot,
+    for which another loader is meant.
+    """
 
     formats: frozenset[str]
-    unless: frozenset[str] = frozenset()
-    endings: frozenset[str] = frozenset()
+    named: frozenset[str]
+    endings: frozenset[str]
+    unless: frozenset[str]
 
 
-def _row(formats: str, unless: str = "", endings: str = "") -> Natural:
-    return Natural(frozenset(formats.split()), frozenset(unless.split()), frozenset(endings.split()))
+def _row(formats: str = "", named: str = "", endings: str = "", unless: str = "") -> Natural:
+    return Natural(*(frozenset(words.split()) for words in (formats, named, endings, unless)))
 
 
-# A format accepts bytes regardless of others, so a torch archive is also a zip and a joblib file also a pickle: the
-# second column says when the more special loader is meant. Endings are asked for where the same format serves several.
+# A format accepts bytes regardless of others, so a torch archive is also a zip and a joblib file also a pickle:
+# `unless` says when the more special loader is meant. Endings decide where the same format serves several.
 NATURAL: dict[str, Natural] = {
     "safetensors": _row("safetensors"),
     "torch": _row("torch-zip torch-legacy torchscript", unless="torch-tar"),
     "numpy": _row("npy npz"),
-    "joblib": _row("joblib", unless="torch-legacy"),
-    "pickle": _row("pickle", unless="joblib torch-legacy torch-zip torch-tar npy numpy", endings=""),
+    "joblib": _row("joblib", named="pickle gzip bzip2 xz lzma zlib lz4", endings=".joblib", unless="torch-legacy"),
+    "pickle": _row("pickle", unless=".joblib joblib torch-legacy torch-zip torch-tar npy npz"),
     "skops": _row("skops"),
     "onnxruntime": _row("onnx"),
-    "keras": _row("keras hdf5", endings=".keras .h5 .hdf5"),
+    "keras": _row(named="keras hdf5", endings=".keras .h5 .hdf5"),
     "gguf": _row("gguf"),
     "xgboost": _row("xgboost-json xgboost-ubj"),
     "lightgbm": _row("lightgbm-text"),
     "catboost": _row("catboost"),
 }
-_MODELS = frozenset().union(*(row.formats for row in NATURAL.values()))
+_MODELS = frozenset().union(*(row.formats | row.named for row in NATURAL.values()))
 
 Test: TypeAlias = Callable[[Formats, str | None], bool]
 
@@ -70,10 +75,9 @@ def _suits(name: str, formats: Formats, file: str | None) -> bool:
 
 def fits(name: str, file: str, found: tuple[str, ...]) -> bool:
     """Tell whether a loader is natural for a file of these formats."""
-    row = NATURAL[name]
-    if row.endings and file_type(file) not in row.endings:
-        return False
-    return bool(row.formats.intersection(found)) and not row.unless.intersection(found)
+    row, ending = NATURAL[name], file_type(file)
+    meant = row.formats | row.named if ending in row.endings else row.formats
+    return bool(meant.intersection(found)) and not row.unless.intersection((*found, ending))
 
 
 def is_repository(formats: Formats) -> bool:
@@ -98,12 +102,14 @@ def has_tokenizer(formats: Formats) -> bool:
 
 
 def the_file(handover: Handover, loader: str) -> Path:
-    """Return the file to load: the one asked for, or the only one of the loader's formats in the directory.
+    """Return the file to load: the one asked for, the only one there is, or the only one of the loader's formats.
 
     Raises `LoaderError` when there is none or several.
     """
     if handover.file is not None:
         return handover.file
+    if len(handover.formats) == 1:
+        return handover.root / next(iter(handover.formats))
     fitting = [path for path, names in handover.formats.items() if fits(loader, path, names)]
     if len(fitting) == 1:
         return handover.root / fitting[0]

@@ -11,7 +11,9 @@ from __future__ import annotations
 import io
 import pickle
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
 
 from modelguard.loaders import _restricted
@@ -57,7 +59,7 @@ def _load_restricted(file: Path | IO[bytes], grant: _restricted.Grant, options: 
     renamed = {(_NEW_MODULE, name) for module, name in grant.imports if module == _OLD_MODULE}
     widened = _restricted.Grant(path=grant.path, imports=grant.imports | renamed)
     try:
-        return torch.load(file, weights_only=False, pickle_module=_restricted.pickle_module(widened), **options)
+        return torch.load(file, weights_only=False, pickle_module=_pickle_module(widened), **options)
     except RuntimeError as error:
         if "explicit pickle_module" not in str(error):
             raise
@@ -65,6 +67,28 @@ def _load_restricted(file: Path | IO[bytes], grant: _restricted.Grant, options: 
             f"{printable(grant.path)}: TORCH_FORCE_WEIGHTS_ONLY_LOAD is set, and the file needs more than weights",
             remedy="unset it for this model, or save the model's state_dict instead",
         ) from error
+
+
+def _pickle_module(grant: _restricted.Grant) -> ModuleType:
+    module = _restricted.pickle_module(grant)
+
+    class Unpickler(module.Unpickler):  # type: ignore[misc,name-defined]  # made for this file
+        """Leaves out the source text of a legacy module: torch would compare it, and write a patch file beside."""
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, _without_source(value) if name == "persistent_load" else value)
+
+    module.Unpickler = Unpickler  # type: ignore[attr-defined]
+    return module
+
+
+def _without_source(persistent_load: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def load(identifier: Any) -> Any:
+        if isinstance(identifier, tuple) and len(identifier) == 4 and identifier[0] in ("module", b"module"):
+            identifier = (*identifier[:2], None, None)
+        return persistent_load(identifier)
+
+    return load
 
 
 def _within_weights_only(grant: _restricted.Grant) -> bool:

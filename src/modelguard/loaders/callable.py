@@ -18,7 +18,8 @@ def _load(handover: Handover) -> Any:
     if not handover.args or not callable(handover.args[0]):
         raise LoaderError("loader callable: the first argument must be the function that loads")
     function, *rest = handover.args
-    return function(handover.root if handover.file is None else handover.file, *rest, **handover.options)
+    path = handover.root if handover.file is None else handover.file
+    return function(str(path), *rest, **handover.options)  # some native readers take no other kind of path
 
 
 def _never(_formats: Formats, _file: str | None) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from math import prod
 from typing import IO, Any, ClassVar
 
@@ -115,12 +116,12 @@ def _load(handover: Handover) -> Any:
     native = bool(options.pop("ensure_native_byte_order", True))
     if options or handover.args:
         raise LoaderError(f"loader joblib takes no {', '.join(options) or 'arguments'}", remedy="leave it out")
-    with file.open("rb") as opened:
-        return _ArrayUnpickler(grant, _expanded(opened, grant.path), native=native).load()
+    with file.open("rb") as opened, _expanded(opened, grant.path) as stream:
+        return _ArrayUnpickler(grant, stream, native=native).load()
 
 
-def _expanded(opened: IO[bytes], path: str) -> IO[bytes]:
-    """Return the file as it is, or behind the decompressor that joblib has for its first bytes."""
+def _expanded(opened: IO[bytes], path: str) -> AbstractContextManager[IO[bytes]]:
+    """Give the file as it is, or behind the decompressor that joblib has for its first bytes."""
     from joblib.compressor import _COMPRESSORS  # includes what the process has registered, such as lz4
     from joblib.numpy_pickle_utils import _detect_compressor  # the same decision as joblib.load's
 
@@ -131,7 +132,7 @@ def _expanded(opened: IO[bytes], path: str) -> IO[bytes]:
             remedy="load it where it was made and save it again with a recent joblib",
         )
     if name not in _COMPRESSORS:
-        return opened
+        return nullcontext(opened)
     return io.BufferedReader(_COMPRESSORS[name].decompressor_file(opened), buffer_size=1 << 20)
 
 
@@ -141,7 +142,7 @@ def _offers(_formats: Formats, _file: str | None) -> tuple[str, ...]:
 
 LOADER = loader(
     name="joblib",
-    package=Package(distribution="joblib", module="joblib", extra="sklearn", minimum="1.3", reason="the oldest tried"),
+    package=Package(distribution="joblib", module="joblib", extra="sklearn"),
     load=_load,
     suits=one_of("joblib"),
     offers=_offers,

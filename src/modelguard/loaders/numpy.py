@@ -24,6 +24,7 @@ _FORBIDDEN = (
         reason="numpy would unpickle without restriction; arrays of objects load with the imports approved for them",
         when=is_true,
     ),
+    Forbidden(option="fix_imports", reason="imports are approved by their names after Python 2 names are mapped"),
     Forbidden(
         option="mmap_mode",
         reason="a writable map would change the verified file; 'r' and 'c' do not",
@@ -39,6 +40,7 @@ class Archive(Mapping[str, Any]):
         import numpy as np  # costs time: only a load needs it
 
         self._grant = grant
+        self._encoding = options.get("encoding", "ASCII")
         self._numbers = np.load(file, allow_pickle=False, **options)
         self._zip: ZipFile = self._numbers.zip
 
@@ -52,7 +54,7 @@ class Archive(Mapping[str, Any]):
         if member in self._zip.namelist():
             with self._zip.open(member) as opened:
                 if _holds_objects(opened, f"{self._grant.path} » {member}"):
-                    return _restricted.load(self._grant, opened)
+                    return _restricted.load(self._grant, opened, encoding=self._encoding)
         return self._numbers[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -103,7 +105,7 @@ def _load(handover: Handover) -> Any:
             return Archive(file, grant, options)
         opened.seek(0)
         if _holds_objects(opened, grant.path):
-            return _restricted.load(grant, opened)
+            return _restricted.load(grant, opened, encoding=options.get("encoding", "ASCII"))
     return np.load(file, allow_pickle=False, **options)
 
 

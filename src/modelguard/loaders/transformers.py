@@ -19,6 +19,11 @@ _FORBIDDEN = (
     *FORBIDDEN,
     Forbidden(option="model", reason="the model is the verified one"),
     Forbidden(
+        option="config",
+        reason="a name would be looked up elsewhere; pass the configuration itself",
+        when=lambda value: isinstance(value, str),
+    ),
+    Forbidden(
         option="pipeline_class", reason="the lock does not approve code of this model", when=is_true,
         unless_remote_code=True,
     ),
@@ -81,7 +86,7 @@ def _pipeline(transformers: Any, handover: Handover, cache: str) -> Any:
     return transformers.pipeline(*handover.args, model=_place(handover), **options)
 
 
-_PARTS = frozenset({"tokenizer", "config", "feature_extractor", "image_processor", "video_processor", "processor"})
+_PARTS = frozenset({"tokenizer", "feature_extractor", "image_processor", "video_processor", "processor"})
 
 
 def _suits(formats: Formats, file: str | None) -> bool:

@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 
+from modelguard.picklevm import text
 from modelguard.picklevm.hooks import Fault
 from modelguard.picklevm.machine import Machine
 from modelguard.picklevm.recorder import Recorder
@@ -20,7 +21,7 @@ from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Call, Fact, Import, Nested, Unread
 
-SEARCHED = 1 << 16
+SEARCHED = 1 << 12
 """Bytes of a constant in which the start of a pickle is looked for."""
 
 EXPANDED = 1 << 20
@@ -35,10 +36,15 @@ CANDIDATES = 4_096
 ATTEMPT = 1 << 22
 """Bytes that one attempt may read, when the start of a pickle is only a guess."""
 
-_PROTO = re.compile(rb"\x80[\x00-\x05]", re.DOTALL)
+# PROTO and what picklers write behind it: a frame, or the first opcode of a value.
+_PROTO = re.compile(
+    rb"\x80(?:[\x04\x05]\x95.{5}\x00\x00\x00|[\x00-\x05][c(}\])NKMJGXUTBCVSIFLq\x80\x88-\x8f])", re.DOTALL
+)
 _IDIOM = re.compile(rb"[ci][A-Za-z_][\w.]{0,200}\r?\n[A-Za-z_][\w.]{0,200}\n")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_\-\s]{16,}={0,2}\s*\Z")
-_HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}\s*){8,}\Z")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16}")
+_HEX = re.compile(rb"[0-9A-Fa-f]{16}")
+_ESCAPED = re.compile(rb"\\(?:x80|u0080|200|n|u000a|012|x0a)")
+_ENCODED = tuple(bytes([letter]) for letter in b"gKYkXeHQ/2568714")
 _COMPRESSED = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00")
 
 
@@ -69,7 +75,12 @@ def _unlatin(data: bytes) -> bytes:
 
 
 def _unescape(data: bytes) -> bytes:
-    return data.decode("unicode_escape").encode("latin-1")
+    if b"\\u" in data:
+        return data.decode("raw-unicode-escape").encode("latin-1")
+    plain = text.quoted(b'"' + data + b'"')
+    if plain is None:
+        raise ValueError("a broken escape")
+    return plain
 
 
 def _unhex(data: bytes) -> bytes:
@@ -86,11 +97,8 @@ class Found:
         self.overflow = False
         self._spots: list[tuple[str, int, int]] = []
 
-    def __call__(self, kind: str, offset: int, length: int) -> None:
-        if length < 4 or length > self.content.size - offset:  # the shortest pickle with an effect
-            return
-        head = self.content.read(offset, min(length, 4096))
-        if not _may_carry(head):
+    def __call__(self, kind: str, offset: int, length: int, head: bytes) -> None:
+        if not (_may_carry_text(head) if kind == "str" else _may_carry(head)):
             return
         if len(self._spots) >= CANDIDATES:
             self.overflow = True
@@ -123,16 +131,18 @@ class Found:
             yield from found
 
 
-def _may_carry(head: bytes) -> bool:
-    if _PROTO.search(head) or head.startswith(_COMPRESSED):
-        return True
+def _may_carry_text(head: bytes) -> bool:
+    """Tell whether a str may carry a pickle; the compiled loop passes over the texts for which this cannot be true."""
     if b"\n" in head and _IDIOM.search(head):
         return True
-    if b"\\x80" in head or b"\\u" in head or b"\\n" in head:
+    if b"\xc2\x80" in head or (b"\\" in head and _ESCAPED.search(head)):
         return True
-    return bool(
-        head[1:2].isalnum() and head[:1] in b"gKYkXeHQ/2568714" and (_BASE64.match(head[:64]) or _HEX.match(head[:64]))
-    )
+    return head[:1] in _ENCODED and bool(_BASE64.match(head) or _HEX.match(head))
+
+
+def _may_carry(head: bytes) -> bool:
+    """Tell whether bytes may carry a pickle."""
+    return bool(_PROTO.search(head)) or head.startswith(_COMPRESSED) or _may_carry_text(head)
 
 
 def _decoded(part: Content, head: bytes) -> Iterator[tuple[str, bytes]]:
@@ -140,8 +150,8 @@ def _decoded(part: Content, head: bytes) -> Iterator[tuple[str, bytes]]:
     ways: list[tuple[str, bool, Callable[[bytes], bytes]]] = [
         ("latin-1", b"\xc2\x80" in head, _unlatin),
         ("escapes", b"\\" in head, _unescape),
-        ("hex", bool(_HEX.match(head[:64])), _unhex),
-        ("base64", bool(_BASE64.match(head[:64])), _unbase64),
+        ("hex", bool(_HEX.match(head)), _unhex),
+        ("base64", bool(_BASE64.match(head)), _unbase64),
         ("zlib", head.startswith(_COMPRESSED[:5]), _unzlib),
         ("bz2", head.startswith(b"BZh"), _unbz2),
         ("xz", head.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")), _unxz),

@@ -53,6 +53,6 @@ class Interruption(Protocol):
 
 
 class Carriers(Protocol):
-    """Told about constants that may hold a pickle themselves: their kind, offset and length in the content."""
+    """Told about constants that may hold a pickle themselves: kind, offset and length in the content, first bytes."""
 
-    def __call__(self, kind: str, offset: int, length: int) -> None: ...
+    def __call__(self, kind: str, offset: int, length: int, head: bytes) -> None: ...

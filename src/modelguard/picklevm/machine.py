@@ -7,10 +7,10 @@ input is written as no pickler writes it, it writes down `Malformed` and goes on
 
 from __future__ import annotations
 
+from modelguard.picklevm.fast import FAR, HEADS
 from modelguard.picklevm.hooks import Fault
 from modelguard.picklevm.objects import FLOAT, KEPT, KEPT_BYTES, KEPT_TUPLE, Bag, Called, Raw, Table
-from modelguard.picklevm.state import FAR
-from modelguard.picklevm.steps import Steps
+from modelguard.picklevm.steps import SLOW, Steps
 from modelguard.picklevm.window import EndOfLine
 from modelguard.terms.errors import BudgetSpent
 
@@ -19,10 +19,6 @@ STACK = 20_000_000
 
 MEMO = 50_000_000
 """Entries of the memo that are kept before the machine gives up."""
-
-
-# First bytes of texts that can carry a pickle: base64, hex, or protocol 0 itself; see `carriers`.
-_HEADS = frozenset(b"gKYkXeHQ/2568714(clNIJLMSUVFG]})\xc2 \n\\")
 
 
 class Machine(Steps):
@@ -69,11 +65,20 @@ class Machine(Steps):
         Binary opcodes are here, in the order in which real files use them; the rest is in the table of slow ones.
         """
         window, recorder, memo, stack, marks = self.window, self.recorder, self.memo, self.stack, self.marks
-        data, base, slow = window.data, window.base, self._steps()
+        advance = self.advance
+        data, base, slow = window.data, window.base, SLOW
         pos = start - base
         limit = window.safe
         while True:
             while pos < limit:
+                if advance is not None:
+                    pos, stack, at, memoized = advance(data, pos, limit, stack, marks, memo, bool(self._popped), base)
+                    if at >= 0:
+                        self.at = base + at
+                    if memoized:
+                        self.memoized = True
+                    if pos >= limit:
+                        break
                 op = data[pos]
                 self.at = base + pos
                 pos += 1
@@ -83,7 +88,7 @@ class Machine(Steps):
                 elif op == 0x8C:  # SHORT_BINUNICODE
                     end = pos + 1 + data[pos]
                     stack.append(data[pos + 1 : end])
-                    if data[pos] >= 20 and data[pos + 1] in _HEADS:
+                    if data[pos] >= 20 and data[pos + 1] in HEADS:
                         self._carrier("str", base + pos + 1, data[pos])
                     pos = end
                 elif op == 0x68:  # BINGET
@@ -102,7 +107,7 @@ class Machine(Steps):
                     pos += 4
                     if length <= KEPT_BYTES and pos + length <= limit:
                         stack.append(data[pos : pos + length])
-                        if length >= 20 and data[pos] in _HEADS:
+                        if length >= 20 and data[pos] in HEADS:
                             self._carrier("str", base + pos, length)
                         pos += length
                     else:
@@ -219,7 +224,7 @@ class Machine(Steps):
                     return self._stop(base + pos)
                 else:
                     self.stack = stack
-                    pos = slow[op](base + pos) - base
+                    pos = slow[op](self, base + pos) - base
                     stack = self.stack
                     memo = self.memo
                     if self.frame_end and limit > self.frame_end - base:

@@ -20,6 +20,7 @@ from modelguard.picklevm.values import (
     Value,
 )
 from modelguard.picklevm.values import Table as TableValue
+from modelguard.terms.artifact import printable
 
 KEPT = 32
 """Items of a list or set, and pairs of a dict, that are kept for rules about arguments."""
@@ -40,15 +41,20 @@ Raw: TypeAlias = Any
 
 
 class Named:
-    """A global after name mapping; one object per global and content."""
+    """A global after name mapping; one object per global and content.
 
-    __slots__ = ("hazard", "module", "name", "profiles")
+    `quiet` holds the opcodes by which it has been called and about which nothing more is to be written down: 1 for
+    REDUCE, 2 for NEWOBJ.
+    """
+
+    __slots__ = ("hazard", "module", "name", "profiles", "quiet")
 
     def __init__(self, module: str, name: str, hazard: str, profiles: tuple[str, ...]) -> None:
         self.module = module
         self.name = name
         self.hazard = hazard
         self.profiles = profiles
+        self.quiet = 0
 
     @property
     def qualified(self) -> str:
@@ -137,7 +143,7 @@ def text_of(raw: bytes) -> str:
 def kind_of(raw: Raw) -> str:
     """Return a word for a raw value, fit for the detail of a fact."""
     if type(raw) is Named:
-        return raw.qualified
+        return printable(raw.qualified)
     if type(raw) is Called:
         return f"the result of {kind_of(raw.target)}" if type(raw.target) is Named else "the result of a call"
     if type(raw) in (Blob, Bag):
@@ -205,7 +211,7 @@ def _compound(raw: Raw, kind: type, depth: int, room: count[int]) -> Value:
         )
     if kind is Table:
         flat = raw.flat
-        if flat is None:
+        if flat is None or len(flat) % 2:  # an unpickler would stop at a key without a value
             return TableValue(None)
         keys, values = flat[::2], flat[1::2]
         return TableValue(

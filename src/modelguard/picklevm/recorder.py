@@ -148,6 +148,7 @@ class Recorder:
             broken = argument_fault(target.module, target.name, tuple(describe(item) for item in shown), opcode)
         else:
             self._quiet.add((target, opcode))
+            target.quiet |= {"REDUCE": 1, "NEWOBJ": 2}.get(opcode, 0)
         self.add(
             ("call", target.qualified, opcode, broken),
             Call(
@@ -284,10 +285,11 @@ def preview(raw: Raw) -> str:
     """Return a short text for the arguments of a call, without control characters."""
     if type(raw) is not tuple:
         return kind_of(raw)
-    return f"({', '.join(_preview_one(item) for item in raw[:6])}{', …' if len(raw) > 6 else ''})"
+    return f"({', '.join(preview_value(item) for item in raw[:6])}{', …' if len(raw) > 6 else ''})"
 
 
-def _preview_one(raw: Raw) -> str:
+def preview_value(raw: Raw) -> str:
+    """Return a short text for one value, without control characters."""
     if type(raw) is bytes:
         return repr(printable(text_of(raw[:80])))
     if raw is None or type(raw) in (bool, int):
@@ -299,4 +301,4 @@ def preview_keys(state: Raw) -> str:
     """Return the first keys of a state, or what kind of state it is."""
     if type(state) is not Table or not state.flat:
         return kind_of(state)
-    return ", ".join(_preview_one(key) for key in state.flat[:12:2])
+    return ", ".join(preview_value(key) for key in state.flat[:12:2])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from modelguard.picklevm.fast import ADVANCE
 from modelguard.picklevm.hooks import Carriers, Fault, Interruption, PersistentRule
 from modelguard.picklevm.objects import KEPT_BYTES, Blob, Called, Raw
 from modelguard.picklevm.recorder import Recorder
 from modelguard.picklevm.window import Window
 from modelguard.terms.content import Budget, Content
 
-FAR = 1 << 20
-"""A memo index so far beyond the entries there are is refused: the C unpickler allocates up to it."""
+HEAD = 1 << 12
+"""Bytes of a constant that are looked at to tell whether it may carry a pickle."""
 
 
 class State:
@@ -25,6 +26,7 @@ class State:
         persistent: PersistentRule | None = None,
         carriers: Carriers | None = None,
         depth: int = 0,
+        compiled: bool = True,
     ) -> None:
         self.content = content
         self.budget = budget
@@ -33,6 +35,7 @@ class State:
         self.persistent = persistent
         self.carriers = carriers
         self.depth = depth
+        self.advance = ADVANCE if compiled else None
         self.window = Window(content)
         self.memo: dict[int, Raw] = {}
         self.old: dict[int, Raw] = {}
@@ -64,8 +67,8 @@ class State:
         return at + length
 
     def _carrier(self, kind: str, at: int, length: int) -> None:
-        if self.carriers is not None:
-            self.carriers(kind, at, length)
+        if self.carriers is not None and 4 <= length <= self.window.size - at:
+            self.carriers(kind, at, length, self.window.bytes_at(at, min(length, HEAD)))
 
     def _far(self, index: int) -> None:
         self.recorder.malformed(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from modelguard.picklevm import text
 from modelguard.picklevm.constants import Constants
+from modelguard.picklevm.fast import FAR
 from modelguard.picklevm.hooks import Fault
 from modelguard.picklevm.objects import (
     KEPT,
@@ -25,9 +26,8 @@ from modelguard.picklevm.objects import (
     is_never_text,
     kind_of,
 )
-from modelguard.picklevm.opcodes import BY_NAME, HIGHEST_PROTOCOL
+from modelguard.picklevm.opcodes import BY_CODE, HIGHEST_PROTOCOL
 from modelguard.picklevm.recorder import odd_key, preview
-from modelguard.picklevm.state import FAR
 from modelguard.picklevm.window import EndOfLine
 
 EMBEDDED = 4
@@ -40,22 +40,6 @@ class Steps(Constants):
     def run(self, start: int, *, memo: dict[int, Raw] | None = None, old: dict[int, Raw] | None = None) -> int:
         """Read one pickle from `start` and return the offset behind its STOP."""
         raise NotImplementedError
-
-    def _steps(self) -> list[Callable[[int], int]]:
-        steps: list[Callable[[int], int]] = [self._unknown] * 256
-        for name, step in {
-            "INT": self._int, "LONG": self._int, "LONG1": self._long1, "LONG4": self._long4, "FLOAT": self._float,
-            "STRING": self._string, "BINSTRING": self._binstring, "UNICODE": self._unicode,
-            "BINUNICODE8": self._binunicode8, "BINBYTES": self._binbytes, "BINBYTES8": self._binbytes8,
-            "BYTEARRAY8": self._bytearray8, "NEXT_BUFFER": self._next_buffer, "READONLY_BUFFER": self._readonly_buffer,
-            "LIST": self._list, "DICT": self._dict, "EMPTY_SET": self._empty_set, "ADDITEMS": self._additems,
-            "FROZENSET": self._frozenset, "POP": self._pop, "POP_MARK": self._pop_mark, "DUP": self._dup,
-            "GET": self._get, "PUT": self._put, "EXT1": self._ext1, "EXT2": self._ext2, "EXT4": self._ext4,
-            "GLOBAL": self._global, "INST": self._inst, "OBJ": self._obj, "NEWOBJ_EX": self._newobj_ex,
-            "PROTO": self._proto, "FRAME": self._frame, "PERSID": self._persid,
-        }.items():  # fmt: skip
-            steps[BY_NAME[name].code] = step
-        return steps
 
     def _unknown(self, at: int) -> int:
         code = self.window.bytes_at(at - 1, 1)
@@ -259,9 +243,9 @@ class Steps(Constants):
 
     def _persistent(self, id_: Raw) -> Held:
         if self.persistent is None:
-            fault = "no loader of this format resolves persistent ids"
-        else:
-            fault = self.persistent(describe(id_), self.at)
+            self.recorder.unresolved("persistent-id", self.at, "no loader of this format resolves persistent ids")
+            return Held(id_)
+        fault = self.persistent(describe(id_), self.at)
         if fault:
             self.recorder.unresolved("persistent-id", self.at, f"{preview(id_)}: {fault}")
         return Held(id_)
@@ -320,3 +304,45 @@ class Steps(Constants):
         self.recorder.protocol = protocol
         self._accounted += end - at
         return end
+
+
+_STEPS: dict[str, Callable[[Steps, int], int]] = {
+    "INT": Steps._int,
+    "LONG": Steps._int,
+    "LONG1": Steps._long1,
+    "LONG4": Steps._long4,
+    "FLOAT": Steps._float,
+    "STRING": Steps._string,
+    "BINSTRING": Steps._binstring,
+    "UNICODE": Steps._unicode,
+    "BINUNICODE8": Steps._binunicode8,
+    "BINBYTES": Steps._binbytes,
+    "BINBYTES8": Steps._binbytes8,
+    "BYTEARRAY8": Steps._bytearray8,
+    "NEXT_BUFFER": Steps._next_buffer,
+    "READONLY_BUFFER": Steps._readonly_buffer,
+    "LIST": Steps._list,
+    "DICT": Steps._dict,
+    "EMPTY_SET": Steps._empty_set,
+    "ADDITEMS": Steps._additems,
+    "FROZENSET": Steps._frozenset,
+    "POP": Steps._pop,
+    "POP_MARK": Steps._pop_mark,
+    "DUP": Steps._dup,
+    "GET": Steps._get,
+    "PUT": Steps._put,
+    "EXT1": Steps._ext1,
+    "EXT2": Steps._ext2,
+    "EXT4": Steps._ext4,
+    "GLOBAL": Steps._global,
+    "INST": Steps._inst,
+    "OBJ": Steps._obj,
+    "NEWOBJ_EX": Steps._newobj_ex,
+    "PROTO": Steps._proto,
+    "FRAME": Steps._frame,
+    "PERSID": Steps._persid,
+}
+SLOW: tuple[Callable[[Steps, int], int], ...] = tuple(
+    _STEPS.get(BY_CODE[code].name, Steps._unknown) if code in BY_CODE else Steps._unknown for code in range(256)
+)
+"""The step of each opcode by its code; those of the machine's inner loop are not looked up here."""

@@ -1,7 +1,7 @@
-"""Verifying build provenance: SLSA statements and GitHub artifact attestations, matched to files by digest.
+"""Verifying provenance: SLSA statements, GitHub and PyPI attestations, matched to files by digest.
 
-Such a statement says that a build made bytes with certain digests. Its subjects' names are not believed: a file is
-covered when its SHA-256 is among the subjects. Format: https://slsa.dev/spec/v1.0/provenance
+Such a statement says that a build made, or a publisher uploaded, bytes with certain digests. The names of its subjects
+are not believed: a file is covered when its SHA-256 is among them. Format: https://slsa.dev/spec/v1.0/provenance
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from modelguard.signatures.verified import Verified
 from modelguard.terms.artifact import Artifact, Digest
 from modelguard.terms.errors import RefError, SignatureMalformed, SignatureMismatch
 
-PREDICATE = "https://slsa.dev/provenance/v1"
+# Kinds of statement that say where bytes come from, each with what it says.
+PREDICATES: dict[str, str] = {
+    "https://slsa.dev/provenance/v1": "a build made these bytes; also GitHub's artifact attestations",
+    "https://docs.pypi.org/attestations/publish/v1": "a trusted publisher uploaded these bytes to PyPI (PEP 740)",
+}
 MOST_BUNDLES = 1000
 """Bundles that one file of attestations, one a line, may hold."""
 
@@ -54,7 +58,7 @@ def read_subjects(payload: bytes) -> frozenset[Digest]:
     Raises `SignatureMalformed`; `SignatureUnsupported` for statements of another kind.
     """
     statement = read_json(payload, "statement")
-    check_statement(statement, predicate=PREDICATE)
+    check_statement(statement, predicates=PREDICATES)
     found = set()
     for position, subject in enumerate(objects(statement, "subject", "statement")):
         where = f"statement.subject[{position}]"
@@ -70,10 +74,11 @@ def read_subjects(payload: bytes) -> frozenset[Digest]:
 
 
 def is_provenance(bundle: Bundle) -> bool:
-    """Tell whether a bundle claims to carry build provenance; unverified, so only good for choosing the reader."""
+    """Tell whether a bundle claims to carry provenance; unverified, so only good for choosing the reader."""
     if not isinstance(bundle.content, Dsse):
         return False
-    return read_json(bundle.content.payload, "statement").get("predicateType") == PREDICATE
+    predicate = read_json(bundle.content.payload, "statement").get("predicateType")
+    return isinstance(predicate, str) and predicate in PREDICATES
 
 
 def split_lines(raw: bytes) -> list[bytes]:

@@ -24,7 +24,7 @@ CURVES: dict[str, tuple[str, str]] = {
     "secp384r1": ("SHA384", "PKIX_ECDSA_P384_SHA_384"),
     "secp521r1": ("SHA512", "PKIX_ECDSA_P521_SHA_512"),
 }
-_DETAILS = frozenset(details for _, details in CURVES.values())
+CURVES_OF_DETAILS = tuple(details for _, details in CURVES.values())
 
 
 def verify_with_key(bundle: Bundle, signer: KeySigner, pem: bytes) -> Vouched:
@@ -64,11 +64,18 @@ def voucher(signer: KeySigner) -> Voucher:
 
 
 def _check_details(bundle: Bundle) -> None:
-    """Refuse a bundle that says to be of another algorithm, such as ML-DSA, by that name."""
+    """Refuse a bundle that says to be of another algorithm, such as ML-DSA, by that name.
+
+    The algorithm stands in `keyDetails`, or in newer drafts before the hint, as `ML_DSA_65:9a22…`.
+    """
     claimed = bundle.material["publicKey"]
-    details = claimed.get("keyDetails") if isinstance(claimed, dict) else None
-    if details is not None and details not in _DETAILS:
-        raise SignatureUnsupported(f"bundle: keys of kind {printable(str(details))!r} are not verified")
+    if not isinstance(claimed, dict):
+        raise SignatureMalformed("bundle.publicKey: expected an object")
+    details, hint = claimed.get("keyDetails"), claimed.get("hint")
+    if details is not None and details not in CURVES_OF_DETAILS:
+        raise SignatureUnsupported(f"bundle: keys of kind {printable(repr(details))[:60]} are not verified")
+    if isinstance(hint, str) and ":" in hint:
+        raise SignatureUnsupported(f"bundle: keys of kind {printable(hint.partition(':')[0])[:60]} are not verified")
 
 
 def pinned_key(signer: KeySigner, pem: bytes) -> EllipticCurvePublicKey:

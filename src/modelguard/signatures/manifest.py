@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias, get_args
 
 from attrs import field, frozen
@@ -56,34 +56,38 @@ def parse_manifest(payload: bytes) -> Manifest:
     Raises `SignatureMalformed` for every broken rule, `SignatureUnsupported` for statements of another kind.
     """
     statement = read_json(payload, "statement")
-    check_statement(statement, predicate=PREDICATE)
+    check_statement(statement, predicates=(PREDICATE,))
     predicate = member(statement, "predicate", dict, "statement")
     serialization = member(predicate, "serialization", dict, "statement.predicate")
     resources = objects(predicate, "resources", "statement.predicate")
     if not resources:
         raise SignatureMalformed("manifest: it lists no file, so the signature is over nothing")
     algorithm = _algorithm(serialization)
-    rows = [_row(resource, algorithm, position) for position, resource in enumerate(resources)]
-    _check_root(statement, (digest for _, digest in rows))
     method = member(serialization, "method", str, "statement.predicate.serialization")
+    files: Mapping[str, Expected]
     if method == "files":
-        files: Mapping[str, Expected] = _whole_files(rows)
+        rows = _rows(resources, algorithm, {algorithm})
+        files = _whole_files(rows)
     elif method == "shards":
-        files = _shards(rows, _shard_size(serialization))
+        size = _shard_size(serialization)
+        # model-signing writes the size into the name of the hash; the specification does not.
+        rows = _rows(resources, algorithm, {algorithm, f"{algorithm}-sharded-{size}"})
+        files = _shards(rows, size)
     else:
         raise SignatureUnsupported(f"manifest: serialization method {printable(method)!r} is not verified")
+    _check_root(statement, (digest for _, digest in rows))
     check_together(files)
     return Manifest(algorithm=algorithm, files=files, ignored=_ignored(serialization))
 
 
-def check_statement(statement: Mapping[str, Any], *, predicate: str) -> None:
-    """Check that a statement is in-toto v1 with exactly this predicate, so that one kind never passes as another."""
+def check_statement(statement: Mapping[str, Any], *, predicates: Collection[str]) -> None:
+    """Check that a statement is in-toto v1 with exactly such a predicate, so that one kind never passes as another."""
     kind = member(statement, "_type", str, "statement")
     if kind != STATEMENT:
         raise SignatureUnsupported(f"statement: type {printable(kind)!r}, expected {STATEMENT}")
     found = member(statement, "predicateType", str, "statement")
-    if found != predicate:
-        raise SignatureUnsupported(f"statement: predicate {printable(found)!r}, expected {predicate}")
+    if found not in predicates:
+        raise SignatureUnsupported(f"statement: predicate {printable(found)!r}, expected {' or '.join(predicates)}")
 
 
 def _algorithm(serialization: Mapping[str, Any]) -> Algorithm:
@@ -93,11 +97,18 @@ def _algorithm(serialization: Mapping[str, Any]) -> Algorithm:
     return name  # type: ignore[no-any-return]  # membership was checked above
 
 
-def _row(resource: Mapping[str, Any], algorithm: Algorithm, position: int) -> tuple[str, Digest]:
-    where = f"statement.predicate.resources[{position}]"
+def _rows(resources: list[dict[str, Any]], algorithm: Algorithm, spellings: set[str]) -> list[tuple[str, Digest]]:
+    """Return name and digest of every resource; all must use the one hash, in one of its spellings."""
+    return [
+        _row(resource, algorithm, spellings, f"statement.predicate.resources[{position}]")
+        for position, resource in enumerate(resources)
+    ]
+
+
+def _row(resource: Mapping[str, Any], algorithm: Algorithm, spellings: set[str], where: str) -> tuple[str, Digest]:
     name = member(resource, "name", str, where)
     used = member(resource, "algorithm", str, where)
-    if used != algorithm:
+    if used not in spellings:
         raise SignatureMalformed(f"{where}.algorithm: {printable(used)!r} among files hashed by {algorithm}")
     try:
         return name, Digest.parse(f"{algorithm}:{member(resource, 'digest', str, where)}")

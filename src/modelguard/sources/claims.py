@@ -7,6 +7,7 @@ ends, however it ends; so a lock that can be taken shows that its owner is gone 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import secrets
 import shutil
@@ -17,6 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from attrs import frozen
+
+log = logging.getLogger(__name__)
 
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 LOCK = ".lock"
@@ -47,7 +50,11 @@ def claimed(path: Path) -> Iterator[None]:
     """Hold the lock file at `path`, waiting for whoever holds it. The file is removed at the end."""
     while True:
         descriptor = os.open(path, _FLAGS | os.O_CREAT, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("waiting for another process that works on %s", path)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         if _still_named(descriptor, path):
             break
         os.close(descriptor)

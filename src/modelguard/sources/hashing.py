@@ -159,9 +159,9 @@ def at_once(work: Sequence[Callable[[], object]], threads: int | None = None) ->
     workers = max(1, min(len(work), threads or len(os.sched_getaffinity(0))))
     with ThreadPoolExecutor(workers, thread_name_prefix="modelguard-hash") as pool:
         futures = [pool.submit(piece) for piece in work]
-        done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in waiting:
-            future.cancel()
-        for future in futures:
-            if future in done:
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
                 future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -78,19 +78,20 @@ def fetch(resolved: Resolved, shelf: Shelf, options: Options, expected: Mapping[
     Raises `Tampered` when bytes are not what `expected` or the Hub promised, and `SourceError` as `resolve`.
     """
     assert isinstance(resolved.ref, HubRef)
+    if not is_commit(resolved.revision):
+        raise SourceError(f"{resolved.ref}: only a commit can be fetched, not {printable(resolved.revision)!r}")
+    ref = resolved.ref.at(resolved.revision)
     listed = {file.path: file for file in resolved.files} or {path: Listed(path=path) for path in expected}
     trouble = faults(listed)
     wanted = {
-        path: _with_expected(resolved.ref, file, expected.get(path))
-        for path, file in listed.items()
-        if path not in trouble
+        path: _with_expected(ref, file, expected.get(path)) for path, file in listed.items() if path not in trouble
     }
     digests = _held(wanted, shelf)
     missing = [file for path, file in wanted.items() if path not in digests]
     if missing:
-        digests |= _download(resolved.ref, missing, shelf, options)
+        digests |= _download(ref, missing, shelf, options)
     return Snapshot(
-        ref=resolved.ref,
+        ref=ref,
         revision=resolved.revision,
         artifacts=tuple(_artifact(path, digests[path], shelf) for path in sorted(digests)),
         trouble=tuple(sorted(trouble.items())),
@@ -126,6 +127,8 @@ def _canonical(ref: HubRef, answered: str) -> HubRef:
         return ref
     found = parse_ref(f"hf://{answered}")
     assert isinstance(found, HubRef)
+    if found.repo.lower() == ref.repo.lower():
+        raise Renamed(f"{ref.repo}: the Hub spells it {found.repo}", remedy=f"write {found.repo}")
     if ref.org or found.name.lower() != ref.name.lower():
         raise Renamed(
             f"{ref.repo}: the Hub answers with another repository, {found.repo}: it was renamed or moved",
@@ -227,6 +230,9 @@ def _download(ref: HubRef, files: list[Listed], shelf: Shelf, options: Options) 
     digests: dict[str, Digest] = {}
 
     def one(directory: Path, file: Listed) -> None:
+        if file.digest and shelf.intact(file.digest):  # another process has brought it while this one waited
+            digests[file.path] = file.digest
+            return
         digests[file.path] = _bring(api, ref, file, directory, shelf, options.progress)
 
     with shelf.download_directory(f"{api.endpoint}/{ref}") as directory, _without_bars():
@@ -240,14 +246,15 @@ def _bring(api: HfApi, ref: HubRef, file: Listed, directory: Path, shelf: Shelf,
     # A whole file there is left over from a try that failed after the download: its bytes are not to be believed.
     (place / file.path).unlink(missing_ok=True)
     progress.start(file.path, file.size)
-    with told(f"{ref}: {file.path}"), _watched(place, file.path, progress):
+    with told(f"{ref}: {file.path}"), _watched(place, file.path, progress) as seen:
         downloaded = api.hf_hub_download(
             ref.repo, file.path, revision=ref.revision, local_dir=place, cache_dir=place / ".hub-cache"
         )
     if not Path(downloaded).resolve().is_relative_to(place.resolve()):
         raise Tampered(f"{ref}: {printable(file.path)}: the client left the directory that it was given")
     _check_claims(ref, file, Path(downloaded))
-    digest, _ = shelf.adopt(Path(downloaded), expected=file.digest)
+    digest, size = shelf.adopt(Path(downloaded), expected=file.digest)
+    progress.advance(file.path, max(0, size - seen[-1]))
     progress.finish(file.path)
     return digest
 
@@ -284,21 +291,23 @@ def _without_bars() -> Iterator[None]:
 
 
 @contextmanager
-def _watched(place: Path, name: str, progress: Progress) -> Iterator[None]:
-    """Report how a download grows, by the size of its file: no generation of the client tells it alike."""
-    over = threading.Event()
+def _watched(place: Path, name: str, progress: Progress) -> Iterator[list[int]]:
+    """Report how a download grows, by the size of its file: no generation of the client tells it alike.
+
+    The list that is given ends with the bytes reported so far.
+    """
+    seen, over = [0], threading.Event()
 
     def watch() -> None:
-        seen = 0
         while not over.wait(0.2):
-            size = _bytes_in(place)
-            progress.advance(name, max(0, size - seen))
-            seen = max(seen, size)
+            size = max(seen[-1], _bytes_in(place))
+            progress.advance(name, size - seen[-1])
+            seen[:] = [size]
 
     watcher = threading.Thread(target=watch, name="modelguard-progress", daemon=True)
     watcher.start()
     try:
-        yield
+        yield seen
     finally:
         over.set()
         watcher.join()

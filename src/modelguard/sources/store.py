@@ -40,11 +40,18 @@ _TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by modelguard; 
 
 
 def default_root(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return where the store lies: MODELGUARD_STORE, else the user's cache directory (XDG)."""
-    if chosen := environment.get("MODELGUARD_STORE"):
-        return Path(chosen).expanduser()
+    """Return where the store lies: MODELGUARD_STORE, else the user's cache directory (XDG).
+
+    Raises `StoreError` for a user without a home directory.
+    """
+    chosen = environment.get("MODELGUARD_STORE", "")
     cache = environment.get("XDG_CACHE_HOME", "")
-    return (Path(cache) if cache.startswith("/") else Path("~/.cache").expanduser()) / "modelguard"
+    try:
+        if chosen:
+            return Path(chosen).expanduser()
+        return (Path(cache) if cache.startswith("/") else Path("~/.cache").expanduser()) / "modelguard"
+    except RuntimeError as error:
+        raise StoreError("store: the user has no home directory", remedy="set MODELGUARD_STORE") from error
 
 
 @frozen(kw_only=True)
@@ -240,6 +247,8 @@ class Store:
 
     def gc(self, keep: Set[Digest], *, dry_run: bool = False) -> Collected:
         """Remove every object that is not in `keep`, with all lasting views and whatever dead processes have left.
+
+        A view in use keeps its bytes. A process that is about to show an object removed here gets a `StoreError`.
 
         Raises `StoreError`.
         """

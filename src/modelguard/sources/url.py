@@ -44,7 +44,9 @@ class _Answer:
     remedy: str = ""
 
 
+_ELSEWHERE = _Answer(SourceError, "it redirects to where nothing is fetched from: only https is followed")
 _BY_STATUS: dict[int, _Answer] = {
+    **dict.fromkeys((301, 302, 303, 307, 308), _ELSEWHERE),
     401: _Answer(NoAccess, "the server asks for credentials, and none are ever sent", "use a public address"),
     403: _Answer(NoAccess, "the server forbids it"),
     404: _Answer(NotFound, "there is no such file", "check the address"),

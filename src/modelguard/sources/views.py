@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -56,6 +56,16 @@ def _place_for_views(store: Store) -> Iterator[Path]:
         with writing(store.root):
             directory = stack.enter_context(claims.temporary_directory(store.root / "views"))
         yield directory
+
+
+def withdraw(directory: Path, paths: Iterable[str]) -> None:
+    """Take files out of a view before anybody sees it, because they must not be loaded."""
+    with writing(directory):
+        for path in paths:
+            file = directory / path
+            file.parent.chmod(0o700)
+            file.unlink()
+            file.parent.chmod(0o500)
 
 
 def lasting_view(store: Store, files: Mapping[str, Digest]) -> Path:

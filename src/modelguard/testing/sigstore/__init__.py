@@ -11,6 +11,7 @@ nothing needs a network. Timestamps come from the `openssl` command, which has t
 from modelguard.testing.sigstore.authority import Authority, Who
 from modelguard.testing.sigstore.instance import PrivateSigstore
 from modelguard.testing.sigstore.log import Log
+from modelguard.testing.sigstore.server import identity_token, serve
 from modelguard.testing.sigstore.timestamps import TimestampAuthority, has_openssl
 
-__all__ = ["Authority", "Log", "PrivateSigstore", "TimestampAuthority", "Who", "has_openssl"]
+__all__ = ["Authority", "Log", "PrivateSigstore", "TimestampAuthority", "Who", "has_openssl", "identity_token", "serve"]

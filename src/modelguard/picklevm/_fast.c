@@ -1,0 +1,447 @@
+/* Runs the opcodes that only move constants about, for the machine in machine.py; every other opcode is left to it.
+
+   The compiled loop is optional: it does what the Python loop does with the same objects, only faster, and returns
+   before any opcode that it does not know, that could go wrong, or about which something has to be written down. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <string.h>
+
+#define MARGIN 272 /* as in window.py */
+
+static PyObject *table_type, *called_type, *held_type, *lost_type, *float_value;
+static PyObject *named_type, *unbuilt, *name_flat, *name_odd, *name_quiet, *opcode_names[2];
+static PyObject *name_target, *name_arguments, *name_opcode, *name_offset, *name_state;
+static Py_ssize_t kept_items, kept_tuple, kept_bytes, far_index;
+static unsigned char heads[256], base64[256];
+
+/* Whether the text may carry a pickle, as `carriers.may_carry_text` has it but never less often. */
+static int may_carry(const unsigned char *text, Py_ssize_t length)
+{
+    if (length < 20 || !heads[text[0]])
+        return 0;
+    if (memchr(text, '\n', length) || memchr(text, '\\', length) || memchr(text, 0xC2, length))
+        return 1;
+    for (int index = 0; index < 16; index++)
+        if (!base64[text[index]])
+            return 0;
+    return 1;
+}
+
+static int push(PyObject *stack, PyObject *value) /* steals the value */
+{
+    if (value == NULL)
+        return -1;
+    int failed = PyList_Append(stack, value);
+    Py_DECREF(value);
+    return failed;
+}
+
+static PyObject *pop(PyObject *stack) /* the caller knows that there is one */
+{
+    Py_ssize_t size = PyList_GET_SIZE(stack);
+    PyObject *value = Py_NewRef(PyList_GET_ITEM(stack, size - 1));
+    if (PyList_SetSlice(stack, size - 1, size, NULL) < 0) {
+        Py_DECREF(value);
+        return NULL;
+    }
+    return value;
+}
+
+static int remember(PyObject *memo, Py_ssize_t index, PyObject *stack)
+{
+    PyObject *key = PyLong_FromSsize_t(index);
+    if (key == NULL)
+        return -1;
+    int failed = PyDict_SetItem(memo, key, PyList_GET_ITEM(stack, PyList_GET_SIZE(stack) - 1));
+    Py_DECREF(key);
+    return failed;
+}
+
+/* Returns 1 when it was pushed, 0 when there is no such entry, -1 on an error. */
+static int recall(PyObject *memo, Py_ssize_t index, PyObject *stack)
+{
+    PyObject *key = PyLong_FromSsize_t(index);
+    if (key == NULL)
+        return -1;
+    PyObject *value = PyDict_GetItemWithError(memo, key);
+    Py_DECREF(key);
+    if (value == NULL)
+        return PyErr_Occurred() ? -1 : 0;
+    return PyList_Append(stack, value) < 0 ? -1 : 1;
+}
+
+static PyObject *new_table(void)
+{
+    PyTypeObject *type = (PyTypeObject *)table_type;
+    PyObject *table = type->tp_alloc(type, 0);
+    if (table == NULL)
+        return NULL;
+    PyObject *flat = PyList_New(0);
+    if (flat == NULL || PyObject_SetAttr(table, name_flat, flat) < 0 || PyObject_SetAttr(table, name_odd, Py_None) < 0)
+        Py_CLEAR(table);
+    Py_XDECREF(flat);
+    return table;
+}
+
+/* The result of a call of a global about which all is written down: NULL without an error when Python has to look. */
+static PyObject *new_called(PyObject *target, PyObject *arguments, int opcode, Py_ssize_t offset)
+{
+    if ((PyObject *)Py_TYPE(target) != named_type || !PyTuple_CheckExact(arguments))
+        return NULL;
+    PyObject *quiet = PyObject_GetAttr(target, name_quiet);
+    if (quiet == NULL)
+        return NULL;
+    long known = PyLong_AsLong(quiet);
+    Py_DECREF(quiet);
+    if (!(known & (1 << opcode)))
+        return NULL;
+    PyTypeObject *type = (PyTypeObject *)called_type;
+    PyObject *made = type->tp_alloc(type, 0), *at = PyLong_FromSsize_t(offset);
+    if (made == NULL || at == NULL || PyObject_SetAttr(made, name_target, target) < 0
+        || PyObject_SetAttr(made, name_arguments, arguments) < 0
+        || PyObject_SetAttr(made, name_opcode, opcode_names[opcode]) < 0 || PyObject_SetAttr(made, name_offset, at) < 0
+        || PyObject_SetAttr(made, name_state, unbuilt) < 0 || PyObject_SetAttr(made, name_odd, Py_None) < 0)
+        Py_CLEAR(made);
+    Py_XDECREF(at);
+    return made;
+}
+
+static int is_odd(PyObject *key)
+{
+    if (PyBytes_CheckExact(key))
+        return PyBytes_GET_SIZE(key) >= 2 && memcmp(PyBytes_AS_STRING(key), "__", 2) == 0;
+    PyObject *type = (PyObject *)Py_TYPE(key);
+    return type == called_type || type == held_type || type == lost_type;
+}
+
+/* Returns 1 when the pairs `items[from:]` were set on the table, 0 when Python has to do it, -1 on an error. */
+static int set_items(PyObject *table, PyObject *items, Py_ssize_t from)
+{
+    Py_ssize_t count = PyList_GET_SIZE(items) - from;
+    if ((PyObject *)Py_TYPE(table) != table_type || count % 2)
+        return 0;
+    for (Py_ssize_t index = from; index < from + count; index += 2)
+        if (is_odd(PyList_GET_ITEM(items, index)))
+            return 0;
+    PyObject *flat = PyObject_GetAttr(table, name_flat);
+    if (flat == NULL)
+        return -1;
+    int failed = 0;
+    if (flat != Py_None) {
+        Py_ssize_t size = PyList_GET_SIZE(flat);
+        if (size + count > 2 * kept_items)
+            failed = PyObject_SetAttr(table, name_flat, Py_None);
+        else
+            for (Py_ssize_t index = from; index < from + count && !failed; index++)
+                failed = PyList_Append(flat, PyList_GET_ITEM(items, index));
+    }
+    Py_DECREF(flat);
+    return failed ? -1 : 1;
+}
+
+static Py_ssize_t unsigned4(const unsigned char *at)
+{
+    return (Py_ssize_t)at[0] | (Py_ssize_t)at[1] << 8 | (Py_ssize_t)at[2] << 16 | (Py_ssize_t)at[3] << 24;
+}
+
+static PyObject *tuple_of_top(PyObject *stack, Py_ssize_t count)
+{
+    Py_ssize_t size = PyList_GET_SIZE(stack);
+    PyObject *made = PyTuple_New(count);
+    if (made == NULL)
+        return NULL;
+    for (Py_ssize_t index = 0; index < count; index++)
+        PyTuple_SET_ITEM(made, index, Py_NewRef(PyList_GET_ITEM(stack, size - count + index)));
+    if (PyList_SetSlice(stack, size - count, size, NULL) < 0)
+        Py_CLEAR(made);
+    return made;
+}
+
+/* advance(data, pos, limit, stack, marks, memo, popped, base) -> (pos, stack, at, memoized) */
+static PyObject *advance_quietly(PyObject *const *arguments, Py_ssize_t given)
+{
+    if (given != 8 || !PyBytes_CheckExact(arguments[0]) || !PyList_CheckExact(arguments[3])
+        || !PyList_CheckExact(arguments[4]) || !PyDict_CheckExact(arguments[5])) {
+        PyErr_SetString(PyExc_TypeError, "advance takes bytes, two integers, two lists, a dict, a truth value and an integer");
+        return NULL;
+    }
+    const unsigned char *data = (const unsigned char *)PyBytes_AS_STRING(arguments[0]);
+    Py_ssize_t pos = PyLong_AsSsize_t(arguments[1]), limit = PyLong_AsSsize_t(arguments[2]), at = -1;
+    Py_ssize_t base = PyLong_AsSsize_t(arguments[7]);
+    if (PyErr_Occurred())
+        return NULL;
+    PyObject *stack = Py_NewRef(arguments[3]), *marks = arguments[4], *memo = arguments[5], *value;
+    int dropped = arguments[6] == Py_True, memoized = 0, done;
+    if (pos < 0 || limit > PyBytes_GET_SIZE(arguments[0]) - MARGIN)
+        limit = pos;
+    while (pos < limit) {
+        const unsigned char *here = data + pos + 1;
+        Py_ssize_t length, size = PyList_GET_SIZE(stack);
+        int failed = 0;
+        switch (data[pos]) {
+        case 0x94: /* MEMOIZE */
+            if (size == 0)
+                goto leave;
+            failed = remember(memo, PyDict_GET_SIZE(memo), stack);
+            memoized = 1;
+            length = 1;
+            break;
+        case 0x8C: /* SHORT_BINUNICODE */
+            if (may_carry(here + 1, here[0]))
+                goto leave;
+            failed = push(stack, PyBytes_FromStringAndSize((const char *)here + 1, here[0]));
+            length = 2 + here[0];
+            break;
+        case 0x58: /* BINUNICODE */
+            length = unsigned4(here);
+            if (length > kept_bytes || pos + 5 + length > limit || may_carry(here + 4, length))
+                goto leave;
+            failed = push(stack, PyBytes_FromStringAndSize((const char *)here + 4, length));
+            length += 5;
+            break;
+        case 0x68: /* BINGET */
+        case 0x6A: /* LONG_BINGET */
+            if (dropped)
+                goto leave;
+            length = data[pos] == 0x68 ? 2 : 5;
+            done = recall(memo, length == 2 ? here[0] : unsigned4(here), stack);
+            if (done == 0)
+                goto leave;
+            failed = done < 0;
+            break;
+        case 0x71: /* BINPUT */
+        case 0x72: { /* LONG_BINPUT */
+            length = data[pos] == 0x71 ? 2 : 5;
+            Py_ssize_t index = length == 2 ? here[0] : unsigned4(here);
+            if (size == 0 || index > PyDict_GET_SIZE(memo) + far_index)
+                goto leave;
+            failed = remember(memo, index, stack);
+            break;
+        }
+        case 0x4B: /* BININT1 */
+            failed = push(stack, PyLong_FromLong(here[0]));
+            length = 2;
+            break;
+        case 0x4D: /* BININT2 */
+            failed = push(stack, PyLong_FromLong(here[0] | here[1] << 8));
+            length = 3;
+            break;
+        case 0x4A: /* BININT */
+            failed = push(stack, PyLong_FromLong((int32_t)(uint32_t)unsigned4(here)));
+            length = 5;
+            break;
+        case 0x47: /* BINFLOAT */
+            failed = PyList_Append(stack, float_value);
+            length = 9;
+            break;
+        case 0x4E: /* NONE */
+            failed = PyList_Append(stack, Py_None);
+            length = 1;
+            break;
+        case 0x88: /* NEWTRUE */
+            failed = PyList_Append(stack, Py_True);
+            length = 1;
+            break;
+        case 0x89: /* NEWFALSE */
+            failed = PyList_Append(stack, Py_False);
+            length = 1;
+            break;
+        case 0x28: /* MARK */
+            value = PyList_New(0);
+            failed = value == NULL || PyList_Append(marks, stack) < 0;
+            if (!failed) {
+                Py_DECREF(stack);
+                stack = value;
+            }
+            length = 1;
+            break;
+        case 0x29: /* EMPTY_TUPLE */
+            failed = push(stack, PyTuple_New(0));
+            length = 1;
+            break;
+        case 0x5D: /* EMPTY_LIST */
+            failed = push(stack, PyList_New(0));
+            length = 1;
+            break;
+        case 0x7D: /* EMPTY_DICT */
+            failed = push(stack, new_table());
+            length = 1;
+            break;
+        case 0x85: /* TUPLE1 */
+        case 0x86: /* TUPLE2 */
+        case 0x87: /* TUPLE3 */
+            length = data[pos] - 0x84;
+            if (size < length)
+                goto leave;
+            failed = push(stack, tuple_of_top(stack, length));
+            length = 1;
+            break;
+        case 0x74: { /* TUPLE */
+            Py_ssize_t depth = PyList_GET_SIZE(marks);
+            if (depth == 0 || size > kept_tuple)
+                goto leave;
+            value = tuple_of_top(stack, size);
+            PyObject *below = value == NULL ? NULL : pop(marks);
+            failed = below == NULL;
+            if (failed) {
+                Py_XDECREF(value);
+                break;
+            }
+            Py_DECREF(stack);
+            stack = below;
+            failed = push(stack, value);
+            length = 1;
+            break;
+        }
+        case 0x75: /* SETITEMS */
+        case 0x65: { /* APPENDS */
+            Py_ssize_t depth = PyList_GET_SIZE(marks);
+            if (depth == 0)
+                goto leave;
+            PyObject *below = PyList_GET_ITEM(marks, depth - 1);
+            Py_ssize_t height = PyList_GET_SIZE(below);
+            if (height == 0)
+                goto leave;
+            PyObject *target = PyList_GET_ITEM(below, height - 1);
+            if (data[pos] == 0x75) {
+                done = set_items(target, stack, 0);
+                if (done == 0)
+                    goto leave;
+                failed = done < 0;
+            } else {
+                if (!PyList_CheckExact(target))
+                    goto leave;
+                Py_ssize_t room = kept_items + 1;
+                if (PyList_GET_SIZE(target) <= kept_items)
+                    for (Py_ssize_t index = 0; index < size && index < room && !failed; index++)
+                        failed = PyList_Append(target, PyList_GET_ITEM(stack, index));
+            }
+            if (!failed) {
+                below = pop(marks);
+                failed = below == NULL;
+                if (!failed) {
+                    Py_DECREF(stack);
+                    stack = below;
+                }
+            }
+            length = 1;
+            break;
+        }
+        case 0x61: { /* APPEND */
+            if (size < 2 || !PyList_CheckExact(PyList_GET_ITEM(stack, size - 2)))
+                goto leave;
+            PyObject *target = PyList_GET_ITEM(stack, size - 2);
+            if (PyList_GET_SIZE(target) <= kept_items)
+                failed = PyList_Append(target, PyList_GET_ITEM(stack, size - 1));
+            failed = failed || PyList_SetSlice(stack, size - 1, size, NULL) < 0;
+            length = 1;
+            break;
+        }
+        case 0x73: /* SETITEM */
+            if (size < 3)
+                goto leave;
+            done = set_items(PyList_GET_ITEM(stack, size - 3), stack, size - 2);
+            if (done == 0)
+                goto leave;
+            failed = done < 0 || PyList_SetSlice(stack, size - 2, size, NULL) < 0;
+            length = 1;
+            break;
+        case 0x52: /* REDUCE */
+        case 0x81: /* NEWOBJ */
+            if (size < 2)
+                goto leave;
+            value = new_called(PyList_GET_ITEM(stack, size - 2), PyList_GET_ITEM(stack, size - 1), data[pos] != 0x52, base + pos);
+            if (value == NULL) {
+                if (PyErr_Occurred()) {
+                    failed = 1;
+                    break;
+                }
+                goto leave;
+            }
+            failed = PyList_SetSlice(stack, size - 2, size, NULL) < 0;
+            if (failed)
+                Py_DECREF(value);
+            else
+                failed = push(stack, value);
+            length = 1;
+            break;
+        default:
+            goto leave;
+        }
+        if (failed) {
+            Py_DECREF(stack);
+            return NULL;
+        }
+        at = pos;
+        pos += length;
+    }
+leave:
+    return Py_BuildValue("nNnO", pos, stack, at, memoized ? Py_True : Py_False);
+}
+
+/* What is made here stays alive in the memo, so that collecting it again and again would take most of the time. Nothing
+   else runs meanwhile. */
+static PyObject *advance(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+{
+    (void)module;
+    int was_enabled = PyGC_Disable();
+    PyObject *answer = advance_quietly(arguments, given);
+    if (was_enabled)
+        PyGC_Enable();
+    return answer;
+}
+
+/* configure(Table, Named, Called, Held, Lost, UNBUILT, FLOAT, heads, base64, kept, kept_tuple, kept_bytes, far) */
+static PyObject *configure(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    PyObject *table, *named, *called, *held, *lost, *none, *number;
+    const char *first, *letters;
+    Py_ssize_t first_length, letters_length;
+    if (!PyArg_ParseTuple(arguments, "OOOOOOOy#y#nnnn", &table, &named, &called, &held, &lost, &none, &number, &first, &first_length,
+                          &letters, &letters_length, &kept_items, &kept_tuple, &kept_bytes, &far_index))
+        return NULL;
+    Py_XSETREF(table_type, Py_NewRef(table));
+    Py_XSETREF(named_type, Py_NewRef(named));
+    Py_XSETREF(unbuilt, Py_NewRef(none));
+    Py_XSETREF(called_type, Py_NewRef(called));
+    Py_XSETREF(held_type, Py_NewRef(held));
+    Py_XSETREF(lost_type, Py_NewRef(lost));
+    Py_XSETREF(float_value, Py_NewRef(number));
+    memset(heads, 0, sizeof heads);
+    memset(base64, 0, sizeof base64);
+    for (Py_ssize_t index = 0; index < first_length; index++)
+        heads[(unsigned char)first[index]] = 1;
+    for (Py_ssize_t index = 0; index < letters_length; index++)
+        base64[(unsigned char)letters[index]] = 1;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"advance", (PyCFunction)(void (*)(void))advance, METH_FASTCALL, "Run opcodes that only move constants about."},
+    {"configure", configure, METH_VARARGS, "Tell the types and limits of the machine."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_fast", "The compiled inner loop of the pickle machine.", -1, methods, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__fast(void)
+{
+    struct {
+        PyObject **where;
+        const char *text;
+    } names[] = {
+        {&name_flat, "flat"}, {&name_odd, "odd"}, {&name_quiet, "quiet"}, {&name_target, "target"},
+        {&name_arguments, "arguments"}, {&name_opcode, "opcode"}, {&name_offset, "offset"}, {&name_state, "state"},
+        {&opcode_names[0], "REDUCE"}, {&opcode_names[1], "NEWOBJ"},
+    };
+    for (size_t index = 0; index < sizeof names / sizeof names[0]; index++) {
+        *names[index].where = PyUnicode_InternFromString(names[index].text);
+        if (*names[index].where == NULL)
+            return NULL;
+    }
+    return PyModule_Create(&definition);
+}
