@@ -325,12 +325,12 @@ CONSTRUCTS: tuple[tuple[str, str, bytes], ...] = (
     ),
     (
         "C-04 reconstructor of a foreign class",
-        "broken-argument",
+        "ungranted-import",
         program(*call(named("copyreg", "_reconstructor"), SYSTEM, named("builtins", "object"), None).parts),
     ),
     (
         "C-04 newobj of a foreign class",
-        "broken-argument",
+        "ungranted-import",
         program(*call(named("copyreg", "__newobj__"), named("subprocess", "Popen")).parts),
     ),
     (

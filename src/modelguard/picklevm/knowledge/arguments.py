@@ -124,35 +124,26 @@ def _reconstruct(use: Use) -> str:
     if len(use.arguments) != 3:
         return "_reconstructor is given other arguments than class, base and state"
     cls, base, state = use.arguments
-    if not is_granted(cls):
-        return f"_reconstructor makes an instance of {named(cls)}, which no profile grants"
+    if not isinstance(cls, Global):
+        return f"_reconstructor makes an instance of {named(cls)}, which is not a class that the file names"
     if not (isinstance(base, Global) and base.module == "builtins" and base.name in _BASES):
         return f"_reconstructor starts from {named(base)}, which is not one of Python's own containers"
     if not (is_none(state) or isinstance(state, Constant | Sequence | Table)):
         return f"_reconstructor fills the instance with {named(state)}"
-    return made_bare(cls)
+    return _of_class(cls, ())
 
 
-def made_bare(cls: Value) -> str:
-    """Return what is wrong with making an instance of a granted class without arguments, or ""."""
-    if not isinstance(cls, Global):
-        return f"the class is {named(cls)}"
-    rows = grants(cls.module, cls.name)
-    if not rows:
-        return f"no profile grants {named(cls)}"
-    if all(row.rule == "name" for row in rows):
-        return _never_called(Use(cls.module, cls.name, (), "NEWOBJ"))
-    return ""
+def _of_class(cls: Global, arguments: tuple[Value, ...]) -> str:
+    """Apply the rules of a class that another function makes. Of one that nobody grants, its import says it all."""
+    faults = [fault(row, cls.module, cls.name, arguments, "NEWOBJ") for row in grants(cls.module, cls.name)]
+    return next((found for found in faults if found), "")
 
 
 def _newobj(use: Use) -> str:
-    if not use.arguments or not is_granted(use.arguments[0]):
-        target = named(use.arguments[0]) if use.arguments else "nothing"
-        return f"__newobj__ makes an instance of {target}, which no profile grants"
-    cls, *rest = use.arguments
-    assert isinstance(cls, Global)
-    faults = [fault(row, cls.module, cls.name, tuple(rest), "NEWOBJ") for row in grants(cls.module, cls.name)]
-    return next((found for found in faults if found), "")
+    match use.arguments:
+        case (Global() as cls, *rest):
+            return _of_class(cls, tuple(rest))
+    return "__newobj__ makes an instance of something that is not a class that the file names"
 
 
 def _granted_first(use: Use) -> str:

@@ -52,13 +52,11 @@ class Hazard:
 # What else is in these modules and below, when no row names it.
 _MODULES: dict[str, str] = {
     "process": "os posix nt subprocess _posixsubprocess pty commands popen2 _winapi multiprocessing pexpect sh plumbum",
-    "code-execution": (
-        "code codeop bdb pdb runpy timeit trace cProfile profile doctest cloudpickle dill IPython __builtin__"
-    ),
+    "code-execution": ("code codeop bdb pdb runpy timeit trace cProfile profile doctest cloudpickle dill IPython"),
     "import": "importlib imp _imp _frozen_importlib _frozen_importlib_external pkgutil zipimport pydoc",
     "nested-load": "pickle _pickle cPickle marshal shelve joblib",
     "native-code": "ctypes _ctypes cffi",
-    "interpreter": "sys builtins gc site",
+    "interpreter": "sys gc site",
     "attribute-access": "inspect",
     "callable-combinator": "operator _operator functools _functools",
     "file-write": "shutil tempfile dbm",
@@ -105,6 +103,8 @@ def _listed() -> tuple[dict[str, Hazard], dict[str, Hazard]]:
 def danger_of(module: str, name: str) -> Hazard | None:
     """Return what is known against a global, whether or not anybody grants it."""
     names, modules = _listed()
+    if module == "__builtin__":  # the name that it had in Python 2
+        return names.get(f"__builtin__.{name}") or danger_of("builtins", name)
     full = f"{module}.{name}"
     exact = names.get(full)
     if exact is not None:

@@ -33,7 +33,8 @@ def grants_for(module: str, name: str) -> tuple[str, ...]:
 
 def hazard_of(module: str, name: str) -> Hazard | None:
     """Return what is known against a global that no profile grants. It rates and explains; it never decides."""
-    return None if grants(module, name) else danger_of(module, name)
+    current = "builtins" if module == "__builtin__" else module  # the name that it had in Python 2
+    return None if grants(current, name) else danger_of(module, name)
 
 
 def needs_arguments(module: str, name: str) -> bool:
