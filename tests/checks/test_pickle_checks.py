@@ -43,7 +43,7 @@ def called(**properties: object) -> Call:
     [
         ("process", Severity.CRITICAL), ("code-execution", Severity.CRITICAL), ("file-write", Severity.CRITICAL),
         ("file-read", Severity.CRITICAL), ("network", Severity.CRITICAL), ("nested-load", Severity.CRITICAL),
-        ("import", Severity.CRITICAL), ("attribute-walk", Severity.CRITICAL), ("a class of tomorrow", Severity.CRITICAL),
+        ("import", Severity.CRITICAL), ("attribute-walk", Severity.CRITICAL), ("one of tomorrow", Severity.CRITICAL),
         ("callable-combinator", Severity.HIGH), ("exhaustion", Severity.MEDIUM), ("", Severity.MEDIUM),
     ],
 )  # fmt: skip

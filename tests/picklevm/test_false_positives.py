@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -21,6 +22,7 @@ from pickle_verdicts import examined, reasons
 
 from modelguard.guard import Gate
 from modelguard.guard.examining import examine_snapshot
+from modelguard.picklevm.values import Value
 from modelguard.sources.local import in_place
 from modelguard.terms.artifact import LocalRef
 from modelguard.terms.verdict import Examination
@@ -29,7 +31,7 @@ from modelguard.terms.verdict import Examination
 REFUSED = {
     "scipy interp1d": "its state names a method that getattr looks up",
     "pandas zoned-berlin": "zoneinfo writes a zone as getattr(ZoneInfo, '_unpickle')",
-    "pandas ordered-category": "joblib only: a plain unpickler would take its memo for another and ask for pandas.dtype",
+    "pandas ordered-category": "joblib only: read as a plain pickle, its memo shifts and names pandas.dtype",
     "sklearn hist-classes": "categorical features are checked by functools.partial, which calls what it is given",
 }
 SHARE = 0.01
@@ -76,8 +78,14 @@ def test_pickles_of_a_library_are_allowed(library: str) -> None:
     outcome(library, pickled(benign_objects.LIBRARIES[library]()))
 
 
-def test_no_more_than_one_object_in_a_hundred_may_be_refused() -> None:
-    counted = 400  # objects of all libraries together, as the tests above print them
+@pytest.mark.heavy
+def test_no_more_than_one_object_in_a_hundred_is_refused() -> None:
+    libraries = ["core", "numpy", "scipy", "pandas", "sklearn"]
+    for library in libraries[1:]:
+        pytest.importorskip(library, reason="a framework of requirements/test-frameworks.txt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        counted = sum(1 for library in libraries for _ in benign_objects.LIBRARIES[library]())
     assert len(REFUSED) / counted < SHARE
 
 
@@ -231,12 +239,13 @@ def test_whole_modules_need_their_profile() -> None:
     )
     stream = io.BytesIO()
     torch.save(model, stream, _use_new_zipfile_serialization=True)
-    # The pickle within the archive, read as the archive's reader reads it: with its storages.
-    import zipfile
-
     data = zipfile.ZipFile(stream).read(
         next(name for name in zipfile.ZipFile(stream).namelist() if name.endswith("data.pkl"))
     )
-    accept = lambda identity, offset: ""  # noqa: E731  # the storages are not the question here
+
+    def accept(identity: Value, offset: int) -> str:
+        """Accept the storages: they are not the question here."""
+        return ""
+
     assert not examined(data, persistent=accept).allowed
     assert reasons(examined(data, profiles=["torch-modules"], persistent=accept)) == []

