@@ -12,6 +12,8 @@ import pytest
 
 from modelguard import LockError, ModelRefused, guarded, guarded_load, verified_snapshot
 from modelguard.guard import Gate
+from modelguard.terms.errors import LoaderError
+from modelguard.terms.verdict import Refused
 from modelguard.testing.models import calling_pickle, tiny_config, tiny_pickle, tiny_safetensors
 
 Locker = Callable[..., Any]
@@ -28,7 +30,9 @@ def model(project: Path) -> Path:
 
 def checks_of(caught: pytest.ExceptionInfo[ModelRefused]) -> set[str]:
     assert caught.value.examination is not None
-    return {finding.check for finding in caught.value.examination.findings}
+    verdict = caught.value.examination.verdict
+    assert isinstance(verdict, Refused)
+    return {decision.finding.check for decision in verdict.because}
 
 
 def test_a_locked_directory_loads(model: Path, lock_model: Locker) -> None:
@@ -201,3 +205,32 @@ def test_a_model_outside_the_project_is_filed_under_its_whole_path(tmp_path: Pat
     outside.write_bytes(tiny_safetensors())
     assert lock_model(str(outside)).id == f"file:{outside}"
     assert guarded_load(outside, loader="safetensors.numpy")["head.bias"].tolist() == [0.25]
+
+
+def test_a_directory_with_one_file_is_handed_over_as_a_directory(project: Path, lock_model: Locker) -> None:
+    (project / "one").mkdir()
+    (project / "one" / "model.safetensors").write_bytes(tiny_safetensors())
+    lock_model("one")
+    with verified_snapshot("one") as path:
+        assert (path / "model.safetensors").is_file()
+
+
+def test_a_wrapped_function_with_a_loader_is_held_to_the_approved_imports(project: Path, lock_model: Locker) -> None:
+    import joblib
+
+    joblib.dump({"bias": 0.25}, project / "m.joblib")
+    lock_model("m.joblib")
+    assert guarded(joblib.load)("m.joblib") == {"bias": 0.25}
+    with pytest.raises(LoaderError):
+        guarded(joblib.load)("m.joblib", mmap_mode="r+")
+
+
+def test_a_wrapped_function_cannot_use_the_network(model: Path, lock_model: Locker) -> None:
+    import socket
+
+    def phone_home(path: str) -> None:
+        socket.create_connection(("127.0.0.1", 9), timeout=1)
+
+    lock_model("models/config.json")
+    with pytest.raises(ModelRefused):
+        guarded(phone_home)("models/config.json")

@@ -28,6 +28,15 @@ _KEPT = ExitStack()
 """Views of models that this process has loaded: some frameworks open files again later. Removed at exit."""
 atexit.register(_KEPT.close)
 
+LOADER_OF: dict[tuple[str, str], str] = {
+    ("torch.serialization", "load"): "torch",
+    ("joblib.numpy_pickle", "load"): "joblib",
+    ("numpy", "load"): "numpy",
+    ("safetensors.numpy", "load_file"): "safetensors.numpy",
+    ("safetensors.torch", "load_file"): "safetensors.torch",
+}
+"""Functions that `guarded` knows a loader for, by the module and name that they carry."""
+
 
 def guarded_load(
     ref: str | os.PathLike[str],
@@ -49,21 +58,7 @@ def guarded_load(
     """
     gate = gate or Gate.open()
     standing = _KEPT.enter_context(admitted(ref, gate))
-    file = file or standing.inner
-    formats = _formats(standing.examination)
-    chosen, target = choose(formats, file, loader)
-    return chosen.load(
-        Handover(
-            root=standing.root,
-            file=None if file is None else _inside(standing, file),
-            formats=formats,
-            imports=_imports(standing.examination),
-            target=target,
-            remote_code=gate.policy.remote_code == "locked" and standing.entry.remote_code,
-            args=args,
-            options=options,
-        )
-    )
+    return _load(standing, gate, loader, file or standing.inner, args, options)
 
 
 @contextmanager
@@ -82,15 +77,41 @@ def guarded(load: Callable[..., Loaded], *, gate: Gate | None = None) -> Callabl
         load = guarded(torch.load)
         obj = load("model.pt", map_location="cpu")
 
-    The wrapper raises as `guarded_load` does.
+    A function that modelguard has a loader for (`torch.load`, `joblib.load`, `numpy.load`) goes through that loader,
+    which holds the unpickler to the approved imports. The wrapper raises as `guarded_load` does.
     """
+    known = LOADER_OF.get((getattr(load, "__module__", ""), getattr(load, "__qualname__", "")))
 
     @functools.wraps(load)
     def checked(ref: str | os.PathLike[str], *args: Any, **options: Any) -> Loaded:
-        standing = _KEPT.enter_context(admitted(ref, gate or Gate.open()))
-        return load(os.fspath(standing.path), *args, **options)
+        opened = gate or Gate.open()
+        standing = _KEPT.enter_context(admitted(ref, opened))
+        file = standing.inner or standing.only_file
+        if known is None:
+            args = (load, *args)
+        loaded: Loaded = _load(standing, opened, known or "callable", file, args, options)
+        return loaded
 
     return checked
+
+
+def _load(
+    standing: Standing, gate: Gate, loader: str | None, file: str | None, args: tuple[Any, ...], options: dict[str, Any]
+) -> Any:
+    formats = _formats(standing.examination)
+    chosen, target = choose(formats, file, loader)
+    return chosen.load(
+        Handover(
+            root=standing.root,
+            file=None if file is None else _inside(standing, file),
+            formats=formats,
+            imports=_imports(standing.examination),
+            target=target,
+            remote_code=gate.policy.remote_code == "locked" and standing.entry.remote_code,
+            args=args,
+            options=options,
+        )
+    )
 
 
 def _inside(standing: Standing, file: str) -> Path:
@@ -112,7 +133,11 @@ def _formats(examination: Examination) -> dict[str, tuple[str, ...]]:
 
 
 def _imports(examination: Examination) -> dict[str, frozenset[tuple[str, str]]]:
-    """Return the globals that each file may import, by path: those found in it, which the verdict has allowed."""
+    """Return the globals that each file may import, by path: those found in it, which the verdict has allowed.
+
+    Those of programs carried inside constants count as well: a tensor inside a plain pickle is such a program, and is
+    read under the same restriction.
+    """
     found: dict[str, set[tuple[str, str]]] = {artifact.path: set() for artifact in examination.snapshot.artifacts}
     for fact in examination.dossier.all(Import):
         found.setdefault(fact.location.path, set()).add((fact.module, fact.name))

@@ -38,13 +38,23 @@ class Standing:
     inner: str | None = None
 
     @property
+    def only_file(self) -> str | None:
+        """The file of a model that is one file by its nature: a local file or an address, not a repository."""
+        if isinstance(self.entry.ref, HubRef) or len(self.entry.files) != 1 or self.was_directory:
+            return None
+        return self.entry.files[0].path
+
+    @property
+    def was_directory(self) -> bool:
+        """Whether a local model was locked as a directory: its one file then has another name than the model."""
+        ref = self.entry.ref
+        return isinstance(ref, LocalRef) and PurePosixPath(ref.path).name != self.entry.files[0].path
+
+    @property
     def path(self) -> Path:
         """The path to hand to a framework: the file for a single-file model, else the directory."""
-        if self.inner is not None:
-            return self.root / self.inner
-        if isinstance(self.examination.snapshot.ref, HubRef) or len(self.entry.files) != 1:
-            return self.root
-        return self.root / self.entry.files[0].path
+        file = self.inner or self.only_file
+        return self.root / file if file else self.root
 
 
 @contextmanager
