@@ -40,10 +40,11 @@ def refuses(facts: list[Fact]) -> bool:
 
 
 def names_of(facts: list[Fact]) -> set[str]:
+    """Return the pairs reported, as `module name`; torch's unpickler tells one path, `torch module.name`."""
     names = set()
     for fact in facts:
         if isinstance(fact, Import):
-            names |= {f"{fact.module} {fact.name}", fact.written}
+            names |= {f"{fact.module} {fact.name}", fact.written, f"torch {fact.qualified}"}
     return names
 
 

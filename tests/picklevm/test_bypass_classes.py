@@ -95,7 +95,11 @@ RESOLUTION = [
         [sees("builtins", "eval"), sees("__builtin__", "eval")],
     ),
     ("G-08-name", asm(("GLOBAL", "itertools", "izip"), "STOP"), [sees("builtins", "zip"), sees("itertools", "izip")]),
-    ("G-08-no-mapping", asm("PROTO 3", ("GLOBAL", "__builtin__", "eval"), "STOP"), [sees("__builtin__", "eval")]),
+    (
+        "G-08-no-mapping",
+        asm("PROTO 3", ("GLOBAL", "__builtin__", "eval"), "STOP"),
+        [sees("__builtin__", "eval"), sees("builtins", "eval")],
+    ),
     ("G-09-blank", asm(P4, text("os path"), text("system"), "STACK_GLOBAL", "STOP"), [sees("os path", "system")]),
     ("G-09-return", asm(("GLOBAL", "os\r", "system"), "STOP"), [sees("os\r", "system")]),
     ("G-09-cyrillic", asm(("GLOBAL", "оs", "system"), "STOP"), [sees("оs", "system")]),

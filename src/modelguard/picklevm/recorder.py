@@ -87,25 +87,27 @@ class Recorder:
 
     def look_up(self, module: bytes, name: bytes, offset: int) -> Named:
         """Write down the global of two UTF-8 texts as written, under the name mapping of the protocol."""
-        mapped = self.protocol < 3  # protocol 3 came with Python 3
-        key = (module, name, mapped)
+        renamed = self.protocol < 3  # Python 3 came with protocol 3
+        key = (module, name, renamed)
         named = self._named.get(key)
         if named is None:
-            named = self._named[key] = self._import(text_of(module), text_of(name), mapped=mapped, offset=offset)
+            named = self._named[key] = self._import(text_of(module), text_of(name), renamed=renamed, offset=offset)
         return named
 
-    def _import(self, module: str, name: str, *, mapped: bool, offset: int) -> Named:
+    def _import(self, module: str, name: str, *, renamed: bool, offset: int) -> Named:
         pair = to_python3(module, name)
-        if not mapped or pair == (module, name):
+        if pair == (module, name):
             return self._write_import(module, name, "", offset, grants_for(module, name), also=pair)
-        # A reader without `fix_imports`, or Python 2, looks up the pair as it stands. When the module has only been
+        # Which of the two is looked up depends on the reader: CPython maps names below protocol 3 unless `fix_imports`
+        # is off, torch's `weights_only` maps them under every protocol, Python 2 never. When the module has only been
         # renamed there is no other module of the old name, so what the tables say about the new name holds for it.
         grants = grants_for(module, name)
         if not grants and module in IMPORT_MAPPING:
             grants = grants_for(*pair)
         written = f"{module} {name}"
-        self._write_import(module, name, written, offset, grants, also=pair)
-        return self._write_import(*pair, written, offset, grants_for(*pair), also=(module, name))
+        old = self._write_import(module, name, written, offset, grants, also=pair)
+        new = self._write_import(*pair, written, offset, grants_for(*pair), also=(module, name))
+        return new if renamed else old
 
     def _write_import(
         self, module: str, name: str, written: str, offset: int, grants: tuple[str, ...], also: tuple[str, str]
