@@ -144,7 +144,13 @@ def held_out_objects() -> benign_objects.Objects:
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.neighbors import KNeighborsRegressor
     from sklearn.pipeline import make_pipeline, make_union
-    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, PolynomialFeatures, StandardScaler
+    from sklearn.preprocessing import (
+        FunctionTransformer,
+        OneHotEncoder,
+        OrdinalEncoder,
+        PolynomialFeatures,
+        StandardScaler,
+    )
     from sklearn.svm import SVC, LinearSVC
 
     random = np.random.RandomState(1)
