@@ -30,7 +30,10 @@ CALLS = {
     ),
     "fickling": ("import fickling", "fickling.is_likely_safe(path)"),
     "modelaudit": ("from modelaudit.core import scan_model_directory_or_file", "scan_model_directory_or_file(path)"),
-    "hayward": ("from hayward import ModelFileScanner\nscanner = ModelFileScanner()", "list(scanner.scan_file(path))"),
+    "hayward": (
+        "from pathlib import Path\nfrom hayward import ModelFileScanner\nscanner = ModelFileScanner()",
+        "scanner.scan_file(Path(path))",
+    ),
     "modelguard": ("from bench_pickle_own import scan_path", "scan_path(path)"),
     "pickle.loads": (
         "from pathlib import Path\nfrom pickle_classes import load, stand_in_for_torch\nstand_in_for_torch()",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from attrs import define, field
 
@@ -23,8 +22,8 @@ class Walk:
 
 def scan_path(path: str) -> list[object]:
     """Return the facts about a file."""
-    with Path(path).open("rb", buffering=0) as file:
-        number = file.fileno()
+    number = os.open(path, os.O_RDONLY)
+    try:
         content = Content(
             location=Location(path),
             size=os.fstat(number).st_size,
@@ -32,3 +31,5 @@ def scan_path(path: str) -> list[object]:
         )
         assert FORMAT.accepts(content)
         return list(FORMAT.read(content, Walk()))
+    finally:
+        os.close(number)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from modelguard.terms.content import CHUNK, Content
 
+SOUGHT = 16 << 20
+"""Bytes in which the name is looked for: whole files of hundreds of megabytes would be read for nothing else."""
+
 _NAME = b"NumpyArrayWrapper"
 
 
@@ -13,14 +16,15 @@ def is_marked(head: bytes) -> bool:
 
 
 def is_joblib(content: Content) -> bool:
-    """Tell whether a pickle of protocol 2 or later names joblib's wrapper of arrays anywhere.
+    """Tell whether a pickle of protocol 2 or later names joblib's wrapper of arrays in its first `SOUGHT` bytes.
 
-    A name put together at run time is not seen here; the pickle format does not take such a stream for a pickle
-    either, so that it stays opaque.
+    A name further on, or one put together at run time, is met by the reader of the pickle format: it goes on with
+    both readings.
     """
     if not is_marked(content.head(2)):
         return False
-    for start in range(0, content.size, CHUNK):
-        if _NAME in content.read(start, min(CHUNK + len(_NAME) - 1, content.size - start)):
+    size = min(content.size, SOUGHT)
+    for start in range(0, size, CHUNK):
+        if _NAME in content.read(start, min(CHUNK + len(_NAME) - 1, size - start)):
             return True
     return False

@@ -49,8 +49,12 @@ def read(content: Content, walk: Walk) -> Iterator[Fact]:
 
     A compressed stream is read through the format of its compression.
     """
-    if not is_joblib(content):
-        return
+    if is_joblib(content):
+        yield from read_both(content, walk)
+
+
+def read_both(content: Content, walk: Walk) -> Iterator[Fact]:
+    """Yield the facts of a stream as joblib reads it, then those that only a plain unpickler would add."""
     seen: set[Fact] = set()
     fault: ReadError | None = None
     try:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from modelguard.formats._joblib_stream import is_joblib
 from modelguard.formats._torch_stream import is_torch_stream
 from modelguard.formats.format import Format, Walk
-from modelguard.picklevm.probe import is_pickle
+from modelguard.formats.joblib import read_both
+from modelguard.picklevm.probe import JoblibArray, StopAtArrays, is_pickle
 from modelguard.picklevm.scanner import scan
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
@@ -19,8 +20,18 @@ def accepts(content: Content) -> bool:
 
 
 def read(content: Content, walk: Walk) -> Iterator[Fact]:
-    """Yield what the pickles of a content would do."""
-    return scan(content, walk.budget)
+    """Yield what the pickles of a content would do.
+
+    Where an array of joblib follows after all, opcodes end for joblib and go on for a plain unpickler: then the whole
+    content is read in both ways.
+    """
+    seen: set[Fact] = set()
+    try:
+        for fact in scan(content, walk.budget, interruption=StopAtArrays()):
+            seen.add(fact)
+            yield fact
+    except JoblibArray:
+        yield from (fact for fact in read_both(content, walk) if fact not in seen)
 
 
 FORMAT = Format(

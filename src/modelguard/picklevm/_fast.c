@@ -10,8 +10,7 @@
 #define MARGIN 272 /* as in window.py */
 
 static PyObject *table_type, *called_type, *held_type, *lost_type, *float_value;
-static PyObject *named_type, *unbuilt, *name_flat, *name_odd, *name_quiet, *opcode_names[2];
-static PyObject *name_target, *name_arguments, *name_opcode, *name_offset, *name_state;
+static PyObject *named_type, *name_flat, *name_odd, *name_quiet, *opcode_names[2];
 static Py_ssize_t kept_items, kept_tuple, kept_bytes, far_index;
 static unsigned char heads[256], base64[256];
 
@@ -96,14 +95,12 @@ static PyObject *new_called(PyObject *target, PyObject *arguments, int opcode, P
     Py_DECREF(quiet);
     if (!(known & (1 << opcode)))
         return NULL;
-    PyTypeObject *type = (PyTypeObject *)called_type;
-    PyObject *made = type->tp_alloc(type, 0), *at = PyLong_FromSsize_t(offset);
-    if (made == NULL || at == NULL || PyObject_SetAttr(made, name_target, target) < 0
-        || PyObject_SetAttr(made, name_arguments, arguments) < 0
-        || PyObject_SetAttr(made, name_opcode, opcode_names[opcode]) < 0 || PyObject_SetAttr(made, name_offset, at) < 0
-        || PyObject_SetAttr(made, name_state, unbuilt) < 0 || PyObject_SetAttr(made, name_odd, Py_None) < 0)
-        Py_CLEAR(made);
-    Py_XDECREF(at);
+    PyObject *at = PyLong_FromSsize_t(offset);
+    if (at == NULL)
+        return NULL;
+    PyObject *given[] = {target, arguments, opcode_names[opcode], at};
+    PyObject *made = PyObject_Vectorcall(called_type, given, 4, NULL);
+    Py_DECREF(at);
     return made;
 }
 
@@ -392,19 +389,18 @@ static PyObject *advance(PyObject *module, PyObject *const *arguments, Py_ssize_
     return answer;
 }
 
-/* configure(Table, Named, Called, Held, Lost, UNBUILT, FLOAT, heads, base64, kept, kept_tuple, kept_bytes, far) */
+/* configure(Table, Named, Called, Held, Lost, FLOAT, heads, base64, kept, kept_tuple, kept_bytes, far) */
 static PyObject *configure(PyObject *module, PyObject *arguments)
 {
     (void)module;
-    PyObject *table, *named, *called, *held, *lost, *none, *number;
+    PyObject *table, *named, *called, *held, *lost, *number;
     const char *first, *letters;
     Py_ssize_t first_length, letters_length;
-    if (!PyArg_ParseTuple(arguments, "OOOOOOOy#y#nnnn", &table, &named, &called, &held, &lost, &none, &number, &first, &first_length,
+    if (!PyArg_ParseTuple(arguments, "OOOOOOy#y#nnnn", &table, &named, &called, &held, &lost, &number, &first, &first_length,
                           &letters, &letters_length, &kept_items, &kept_tuple, &kept_bytes, &far_index))
         return NULL;
     Py_XSETREF(table_type, Py_NewRef(table));
     Py_XSETREF(named_type, Py_NewRef(named));
-    Py_XSETREF(unbuilt, Py_NewRef(none));
     Py_XSETREF(called_type, Py_NewRef(called));
     Py_XSETREF(held_type, Py_NewRef(held));
     Py_XSETREF(lost_type, Py_NewRef(lost));
@@ -434,8 +430,7 @@ PyMODINIT_FUNC PyInit__fast(void)
         PyObject **where;
         const char *text;
     } names[] = {
-        {&name_flat, "flat"}, {&name_odd, "odd"}, {&name_quiet, "quiet"}, {&name_target, "target"},
-        {&name_arguments, "arguments"}, {&name_opcode, "opcode"}, {&name_offset, "offset"}, {&name_state, "state"},
+        {&name_flat, "flat"}, {&name_odd, "odd"}, {&name_quiet, "quiet"},
         {&opcode_names[0], "REDUCE"}, {&opcode_names[1], "NEWOBJ"},
     };
     for (size_t index = 0; index < sizeof names / sizeof names[0]; index++) {

@@ -119,7 +119,7 @@ class Found:
         head = part.head(SEARCHED)
         found = list(search(part, head, self.budget, self.depth, f"pickle@{offset}"))
         if not found:
-            for name, decoded in _decoded(part, head):
+            for name, decoded in _decoded(kind, part, head):
                 self.budget.spend_bytes(len(decoded))
                 inner = Content.of(decoded, part.location.inside(f"{name}@{offset}"))
                 found = list(search(inner, decoded[:SEARCHED], self.budget, self.depth, "pickle"))
@@ -142,14 +142,18 @@ def _may_carry_text(head: bytes) -> bool:
 
 def _may_carry(head: bytes) -> bool:
     """Tell whether bytes may carry a pickle."""
-    return bool(_PROTO.search(head)) or head.startswith(_COMPRESSED) or _may_carry_text(head)
+    if _PROTO.search(head) or head.startswith(_COMPRESSED):
+        return True
+    # The long raw bytes of an array are no text: the slower searches are for constants that could be one.
+    return (len(head) < SEARCHED or head[:64].isascii()) and _may_carry_text(head)
 
 
-def _decoded(part: Content, head: bytes) -> Iterator[tuple[str, bytes]]:
+def _decoded(kind: str, part: Content, head: bytes) -> Iterator[tuple[str, bytes]]:
     data = part.head(EXPANDED)
+    is_text = kind == "str" or head[:64].isascii()
     ways: list[tuple[str, bool, Callable[[bytes], bytes]]] = [
-        ("latin-1", b"\xc2\x80" in head, _unlatin),
-        ("escapes", b"\\" in head, _unescape),
+        ("latin-1", is_text and b"\xc2\x80" in head, _unlatin),
+        ("escapes", is_text and b"\\" in head, _unescape),
         ("hex", bool(_HEX.match(head)), _unhex),
         ("base64", bool(_BASE64.match(head)), _unbase64),
         ("zlib", head.startswith(_COMPRESSED[:5]), _unzlib),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from modelguard.picklevm.objects import FLOAT, KEPT, KEPT_BYTES, KEPT_TUPLE, UNBUILT, Called, Held, Lost, Named, Table
+from modelguard.picklevm.objects import FLOAT, KEPT, KEPT_BYTES, KEPT_TUPLE, Called, Held, Lost, Named, Table
 
 FAR = 1 << 20
 """A memo index so far beyond the entries there are is refused: the C unpickler allocates up to it."""
@@ -39,7 +39,6 @@ def _find() -> Advance | None:
         Called,
         Held,
         Lost,
-        UNBUILT,
         FLOAT,
         bytes(sorted(HEADS)),
         _LETTERS,

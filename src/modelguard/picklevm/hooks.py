@@ -25,7 +25,7 @@ class Fault(ReadError):
 class PersistentRule(Protocol):
     """Decides about persistent ids: returns why `identifier` is not accepted, or an empty string.
 
-    A rule may keep what it has accepted; `picklevm.persistent.TorchStorages` does.
+    A rule may keep what it has accepted, as the reader of torch archives does with its storages.
     """
 
     def __call__(self, identifier: Value, offset: int) -> str: ...

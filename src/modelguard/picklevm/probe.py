@@ -41,10 +41,11 @@ class StopAtArrays:
 def is_pickle(content: Content) -> bool:
     """Tell whether the bytes are pickles and no stream of joblib, which has raw arrays between its opcodes.
 
-    A joblib array that lies behind more than `PROBED` bytes is not seen here.
+    A joblib array that lies behind more than `PROBED` bytes is not seen here; the reader of the format meets it.
     """
-    marked = _is_marked(content)
-    if marked and b"NumpyArrayWrapper" not in content.head(PROBED):
+    head = content.head(PROBED)
+    marked = len(head) > 1 and head[0] == 0x80 and head[1] <= HIGHEST_PROTOCOL
+    if marked and b"NumpyArrayWrapper" not in head:
         return True
     recorder = Recorder(content.location)
     machine = Machine(content, Budget(opcodes=PROBED, seconds=10), recorder, interruption=StopAtArrays())
@@ -64,8 +65,3 @@ def is_pickle(content: Content) -> bool:
     called = any(isinstance(fact, Call) for fact in facts)
     imports = any(isinstance(fact, Import) for fact in facts)
     return marked or called or (imports and at > 0)
-
-
-def _is_marked(content: Content) -> bool:
-    head = content.head(2)
-    return len(head) > 1 and head[0] == 0x80 and head[1] <= HIGHEST_PROTOCOL

@@ -6,7 +6,10 @@ from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 
 WINDOW = 1 << 18
-"""Bytes held at a time."""
+"""Bytes held at a time when opcodes follow opcodes."""
+
+FIRST = 1 << 13
+"""Bytes held after a jump over a long constant; windows that follow one another double."""
 
 MARGIN = 272
 """More than the longest opcode with a length byte: one that starts within the window lies in it as a whole."""
@@ -21,7 +24,7 @@ class Window:
     An opcode that starts before `safe` (an index into `data`) can be read without looking at the window's end.
     """
 
-    __slots__ = ("base", "content", "data", "last", "safe", "size")
+    __slots__ = ("base", "content", "data", "last", "safe", "size", "step")
 
     def __init__(self, content: Content) -> None:
         self.content = content
@@ -29,6 +32,7 @@ class Window:
         self.base = 0
         self.data = b""
         self.safe = 0
+        self.step = FIRST
         self.last = False
 
     def load(self, offset: int) -> None:
@@ -36,7 +40,9 @@ class Window:
 
         Raises `ReadError` when the file underneath has shrunk.
         """
-        length = min(WINDOW, self.size - offset)
+        follows = self.base < offset <= self.base + len(self.data)
+        self.step = min(2 * self.step, WINDOW) if follows else FIRST
+        length = min(self.step, self.size - offset)
         data = self.content.read(offset, length) if length > 0 else b""
         self.base = offset
         self.last = offset + length >= self.size
