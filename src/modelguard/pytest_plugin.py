@@ -68,13 +68,15 @@ class LockFile(pytest.File):
     """The lock, as a collection of models."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield one item a model. A damaged lock is a collection error."""
-        from modelguard.lock import Lock  # plugins must cost nothing where there is no lock
-        from modelguard.terms.errors import LockError
+        """Yield one item a model. A damaged lock, or one without the signature it needs, is a collection error."""
+        from modelguard.terms.errors import (
+            LockError,
+            SignatureError,
+        )  # plugins must cost nothing where there is no lock
 
         try:
-            lock = Lock.read(self.path)
-        except LockError as error:
+            lock = _gate(self.config, self.path).require_lock()
+        except (LockError, SignatureError) as error:
             raise self.CollectError(str(error)) from error
         for entry in lock.entries.values():
             yield LockedModel.from_parent(self, name=entry.id, entry=entry)
@@ -115,7 +117,7 @@ def guarded_load(request: pytest.FixtureRequest) -> Callable[..., Any]:
 @pytest.fixture
 def approved_models(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """The ids of all models in the lock, sorted; empty when there is no lock."""
-    lock = _gate(request.config).read_lock()
+    lock = _gate(request.config).read_vouched_lock()
     return tuple(sorted(lock.entries)) if lock else ()
 
 

@@ -100,6 +100,17 @@ def test_a_damaged_lock_is_a_collection_error(project: Path, pytester: pytest.Py
     result.stdout.fnmatch_lines(["*modelguard.lock: *"])
 
 
+def test_a_lock_without_the_signature_that_the_policy_wants_is_a_collection_error(
+    project: Path, pytester: pytest.Pytester
+) -> None:
+    signer = f"[provenance.signers.us]\nmethod = 'key'\npublic-key = 'us.pem'\nspki-sha256 = '{'0' * 64}'\n"
+    (project / "modelguard.toml").write_text(f"[provenance]\nlock-signers = ['us']\n{signer}")
+    (project / "us.pem").write_text("")
+    result = run(pytester)
+    result.stdout.fnmatch_lines(["*the policy wants it signed by us*"])
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+
+
 def test_it_works_side_by_side(project: Path, pytester: pytest.Pytester) -> None:
     run(pytester, "-n", "2").assert_outcomes(passed=3)
 

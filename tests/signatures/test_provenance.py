@@ -29,6 +29,9 @@ from modelguard.terms.errors import PolicyError
 from modelguard.terms.facts import Digested, Dossier, Fact, Pinned
 from modelguard.terms.finding import Finding, Severity
 from modelguard.terms.provenance import (
+    CertificateSigner,
+    LeafKey,
+    LeafName,
     RevokedSignature,
     SignatureFault,
     Signed,
@@ -424,6 +427,22 @@ def test_the_policy_is_read_into_nouns(room: Room) -> None:
     assert found.root_days == 30
     assert found.lock_signers == ("acme",)
     assert [rule.models for rule in found.rules] == [("acme/*",)]
+
+
+def test_a_certificate_signer_is_read_with_its_leaf() -> None:
+    by_subject = CERTIFICATE + 'subject = "release@acme.example"\nat = "signing"'
+    by_key = CERTIFICATE + f'spki-sha256 = "{"0" * 64}"'
+    for text, leaf, at in ((by_subject, LeafName, "signing"), (by_key, LeafKey, "now")):
+        [signer] = read_provenance(read_policy(tomllib.loads(text))).signers
+        assert isinstance(signer, CertificateSigner)
+        assert isinstance(signer.leaf, leaf)
+        assert signer.at == at
+
+
+def test_the_key_path_names_the_table_in_pyproject() -> None:
+    policy = evolve(read_policy(tomllib.loads("[provenance]\nsigner = 1")), origin="/x/pyproject.toml")
+    with pytest.raises(PolicyError, match=r"tool[.]modelguard[.]provenance[.]signer"):
+        read_provenance(policy)
 
 
 CERTIFICATE = '[provenance.signers.x]\nmethod = "certificate"\nauthorities = "ca.pem"\n'

@@ -8,7 +8,7 @@ What to do
     Read the reason in the policy. Use a version that was signed anew, or take the model out.
 
 Example
-    model.sig: by release@acme.example, revoked by identity: INC-123, account taken over
+    model.sig: signed by acme, revoked by identity release@acme.example: INC-123, account taken over
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ What to do
     Compare the two signatures with the publisher's account of them, then `modelguard lock --upgrade REF`.
 
 Example
-    model.sig: signs sha256:60303…, but sha256:9f86… was locked
+    model.sig: signs sha256:6030…, but sha256:9f86… was locked
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ What to do
     `modelguard trust update NAME`, look at what changed, and put the new digest and date into the policy.
 
 Example
-    trust/public-good.json: the trusted root 'public-good' is 412 days old; the policy allows 180
+    trust/public-good.json: the trusted root 'public-good' is 412 days old; the policy allows 180 days
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ What to do
     Look at the change with `modelguard trust show`, then renew the lock: `modelguard lock`.
 
 Example
-    model.sig: verified with sha256:60303…, but with sha256:9f86… when it was locked
+    model.sig: verified with sha256:6030…, but with sha256:9f86… when it was locked
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ What to do
     the policy; do not widen it to make the finding go away.
 
 Example
-    model.sig: signed by mallory@evil.example (issuer https://a.example), but signer 'acme' is release@acme.example
+    model.sig: bundle: signed by mallory@evil.example (issuer https://accounts.example), but signer 'acme' is
+    release@acme.example (issuer https://accounts.example)
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from modelguard.terms.artifact import printable
 from modelguard.terms.errors import SignatureMalformed
@@ -24,7 +24,8 @@ def fault_of(name: str) -> str:
         return "is absolute or has backslashes"
     if any(part in {"", ".", ".."} for part in name.split("/")):
         return "has an empty or dot segment"
-    if any(unicodedata.category(character) in _INVISIBLE for character in name):
+    is_plain = name.isascii() and name.isprintable()  # the common case, decided without a look at every character
+    if not is_plain and any(unicodedata.category(character) in _INVISIBLE for character in name):
         return "has characters that cannot be seen"
     return ""
 
@@ -47,16 +48,19 @@ def check_together(names: Iterable[str]) -> None:
             raise SignatureMalformed(
                 f"manifest: {printable(name)!r} and {printable(other)!r} are one file on some disks"
             )
-    for name in folded.values():
-        for parent in _parents(name):
-            if _fold(parent) in folded:
-                raise SignatureMalformed(f"manifest: {printable(parent)!r} is both a file and a directory")
+    for directory in {parent for name in folded.values() for parent in _parents(name)}:
+        if _fold(directory) in folded:
+            raise SignatureMalformed(f"manifest: {printable(directory)!r} is both a file and a directory")
 
 
 def _fold(name: str) -> str:
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def _parents(name: str) -> Iterable[str]:
-    parts = name.split("/")
-    return ("/".join(parts[:length]) for length in range(1, len(parts)))
+def _parents(name: str) -> Iterator[str]:
+    end = name.rfind("/")
+    while end > 0:
+        yield name[:end]
+        end = name.rfind("/", 0, end)
