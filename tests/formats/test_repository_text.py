@@ -104,6 +104,14 @@ def test_latin_1_is_text_under_the_endings_where_it_is_usual() -> None:
     assert of_kind(facts_of("model.bin", b"Copyright \xa9 somebody\n"), Opaque)
 
 
+@pytest.mark.parametrize("data", ["it’s “quoted”".encode("cp1252"), "模型的许可证".encode("gb18030")])
+def test_code_pages_of_windows_are_text_under_the_same_endings(data: bytes) -> None:
+    facts = facts_of("LICENSE.txt", data)
+    assert formats_of(facts) == ("text",)
+    assert not of_kind(facts, Unread)
+    assert [fact.rule for fact in of_kind(facts, Noted)] == ["text-encoding"]
+
+
 BINARIES = {
     "nul": b"abc\0def",
     "controls": b"\x01\x02\x03\x04",
