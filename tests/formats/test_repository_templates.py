@@ -127,6 +127,7 @@ NEAR_MISSES = {
     "a format string without attributes": "{{ '{} and {name}'.format(a, name=b) }}",
     "a line of dashes": "{{ '-' * 80 }}",
     "numbers": "{{ 10 ** 6 }}{{ 2 ** 0.5 }}",
+    "a name that the template gives itself": "{% for request in requests %}{{ request.text }}{% endfor %}",
     "namespace": "{% set ns = namespace(found=false) %}{{ ns.found }}",
     "a constant attribute by filter": "{{ m|attr('content') }}",
 }

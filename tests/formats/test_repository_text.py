@@ -104,6 +104,14 @@ def test_latin_1_is_text_under_the_endings_where_it_is_usual() -> None:
     assert of_kind(facts_of("model.bin", b"Copyright \xa9 somebody\n"), Opaque)
 
 
+@pytest.mark.parametrize("data", ["it’s “quoted”".encode("cp1252"), "模型的许可证".encode("gb18030")])
+def test_code_pages_of_windows_are_text_under_the_same_endings(data: bytes) -> None:
+    facts = facts_of("LICENSE.txt", data)
+    assert formats_of(facts) == ("text",)
+    assert not of_kind(facts, Unread)
+    assert [fact.rule for fact in of_kind(facts, Noted)] == ["text-encoding"]
+
+
 BINARIES = {
     "nul": b"abc\0def",
     "controls": b"\x01\x02\x03\x04",
@@ -230,3 +238,17 @@ def test_any_bytes_under_any_name_give_facts(data: bytes, name: str) -> None:
 @given(st.sampled_from(sorted(CARRIED.values())), st.integers(0, 80), st.binary(max_size=40))
 def test_damaged_carried_files_give_facts(data: bytes, at: int, patch: bytes) -> None:
     facts_of("file", data[:at] + patch + data[at + len(patch) :])
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A\n\n", "Version: GnuPG v2\n\n"],
+    ids=["", "pem", "pgp"],
+)
+def test_a_private_key_with_headers_is_found(header: str) -> None:
+    key = "-----BEGIN RSA PRIVATE KEY-----\n" + header + "\n".join(made(64) for _ in range(3))
+    assert of_kind(facts_of("id_rsa", key), Secret)
+
+
+def test_the_words_around_a_key_are_no_key() -> None:
+    assert not of_kind(facts_of("notes.txt", "-----BEGIN PRIVATE KEY-----" * 20), Secret)

@@ -36,7 +36,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     kinds: tuple[type[Fact], ...] = (Recognised, Opaque, Unread, Malformed, Noted)
     looked_into = {fact.location.path for kind in kinds for fact in dossier.all(kind) if not fact.location.members}
     for artifact in dossier.snapshot.artifacts:
-        if artifact.path not in looked_into:
+        if artifact.path not in looked_into and artifact.size:  # in a file of no bytes there is nothing to look into
             yield _finding(artifact.path, "was not looked into")
     known = dossier.first(Digested) or dossier.first(NotLocked) or dossier.first(Substituted)
     if not dossier.snapshot.artifacts and not dossier.snapshot.trouble and not known:

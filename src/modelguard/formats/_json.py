@@ -29,6 +29,7 @@ _NAMED = 8
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b'"[]{}'))
 _QUOTED = re.compile(rb'"[^"]*"')
+_NESTS = (dict, list)
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord('"'): 0}
 
 
@@ -156,7 +157,8 @@ def objects(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _holds(value: Any) -> bool:
-    return isinstance(value, dict | list)
+    """Tell whether an object may be within: lists of numbers and pairs of words, by the million, are passed over."""
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(part, _NESTS) for part in value))
 
 
 def _listed(names: tuple[str, ...]) -> str:

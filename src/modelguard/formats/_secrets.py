@@ -56,7 +56,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "private key",
         "PRIVATE KEY",
-        r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?P<value>(?:\s|\\[nr]|[A-Za-z0-9+/=:,\-]){80,})",
+        r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])*"
+        r"(?:(?:Proc-Type|DEK-Info|Version|Comment)[^\n\\]{0,200}(?:\n|\\r?\\?n)){0,4}"
+        r"(?P<value>(?:\s|\\[nr]|[A-Za-z0-9+/=]){80,})",
         "RFC 7468",
     ),
     Kind(

@@ -31,9 +31,11 @@ def asked_by_template(tree: Any, location: Location) -> Iterator[Fact]:
     seen: set[tuple[str, str]] = set()
     reacts: set[str] = set()
     texts: set[str] = set()
-    for node in _nodes(tree):
+    nodes = list(_nodes(tree))
+    own = {node.name for node in nodes if type(node).__name__ == "Name" and node.ctx in {"store", "param"}}
+    for node in nodes:
         for name, detail, hazard in _reaches(node):
-            if (name, hazard) not in seen:
+            if (name, hazard) not in seen and not (name in own and name in OBJECTS):
                 seen.add((name, hazard))
                 line = getattr(node, "lineno", None)
                 yield Asks(

@@ -74,7 +74,7 @@ LARGEST = 100_000
 
 DUNDER = re.compile(r"__[a-z][a-z0-9_]*__\Z")  # tokens such as __START__ are no names of Python
 UNDERSCORES = re.compile(r"_+\Z")
-FORMAT_WALK = re.compile(r"\{[^{}]*[.\[][^{}]*\}")
+FORMAT_WALK = re.compile(r"\{[^{}.\[]*[.\[][^{}]*\}")
 SUSPICIOUS_TEXT = re.compile(
     r"https?://|<script|javascript:|ignore (?:all |any )?(?:previous|prior) instructions|curl |wget |base64",
     re.IGNORECASE,

@@ -9,6 +9,7 @@ from typing import Any
 from modelguard.formats._json import objects
 
 _KEY = re.compile(r"(?:.*[_.])?(?:chat|prompt|rerank|query|document|system|generation)_template(?:[_.].*)?\Z")
+_LONGEST_KEY = 200
 _MARKUP = re.compile(r"\{[{%#]")
 
 
@@ -27,6 +28,8 @@ def templates_in(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _is_template(key: str, entry: dict[str, Any]) -> bool:
+    if len(key) > _LONGEST_KEY:
+        return False
     # LangChain writes `template` beside the name of its language; only jinja2 can do more than fill in blanks.
     return bool(_KEY.match(key)) or (key == "template" and entry.get("template_format") == "jinja2")
 

@@ -21,7 +21,7 @@ LIMIT = 16 << 20
 PROBE = 64 << 10
 """Bytes looked at on either end to tell text from binary."""
 
-# Endings under which text in an 8-bit code page is common: licenses with a © in Latin-1, word lists, tables.
+# Endings under which text in a code page is common: licenses with a © in Latin-1, word lists, tables.
 _EIGHT_BIT = {"", ".txt", ".md", ".rst", ".csv", ".tsv", ".vocab", ".dic", ".aff", ".license"}
 
 _NORMAL_CONTROLS = {0x09, 0x0A, 0x0C, 0x0D}
@@ -60,9 +60,17 @@ def encoding_of(content: Content) -> Encoding | None:
         return None
     if _decodes(head, "utf-8") and _decodes(_whole_characters(tail), "utf-8"):
         return Encoding("utf-8")
-    if file_type(content.name) in _EIGHT_BIT and not any(0x80 <= byte < 0xA0 for byte in head + tail):
-        return Encoding("latin-1", guessed=True)
+    if file_type(content.name) in _EIGHT_BIT:
+        return _guessed(head, tail)
     return None
+
+
+def _guessed(head: bytes, tail: bytes) -> Encoding | None:
+    if not any(0x80 <= byte < 0xA0 for byte in head + tail):
+        return Encoding("latin-1", guessed=True)
+    # Code pages that leave some bytes undefined, so that decoding means something.
+    codecs_that_fit = (codec for codec in ("cp1252", "gb18030") if _decodes(head, codec))
+    return next((Encoding(codec, guessed=True) for codec in codecs_that_fit), None)
 
 
 def is_text(content: Content) -> bool:

@@ -6,7 +6,7 @@ would grow in a loader that copies is computed beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from attrs import Factory, define
@@ -51,15 +51,15 @@ class _Open:
     waits: bool = False
 
 
-def parse_yaml(text: str) -> Yaml:
-    """Read a YAML stream.
+def parse_yaml(text: str, tick: Callable[[], None] = lambda: None) -> Yaml:
+    """Read a YAML stream; `tick` is called every few thousand nodes and may raise to end the reading.
 
     Raises `ReadError` for what PyYAML does not parse, for more than `DEPTH` levels and for more than `NODES` nodes.
     """
     yaml = _library()
     result = Yaml()
     try:
-        _Composer(result).compose(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        _Composer(result, tick).compose(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         line = f" in line {mark.line + 1}" if mark is not None else ""
@@ -80,8 +80,9 @@ def _library() -> Any:
 class _Composer:
     """Puts events together."""
 
-    def __init__(self, result: Yaml) -> None:
+    def __init__(self, result: Yaml, tick: Callable[[], None]) -> None:
         self.result = result
+        self.tick = tick
         self.stack: list[_Open] = []
         self.anchors: dict[str, tuple[Any, int]] = {}
 
@@ -136,6 +137,8 @@ class _Composer:
 
     def _count(self, tag: str | None, value: str) -> None:
         self.result.written += 1
+        if self.result.written % 4096 == 0:
+            self.tick()
         if self.result.written > NODES:
             raise ReadError(f"YAML has more than {NODES} nodes")
         if tag and tag != "!" and not _is_standard(tag):

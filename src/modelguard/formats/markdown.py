@@ -21,7 +21,10 @@ _INSTRUCTIONS = (
     ),
     ("install from an address", re.compile(r"pip3? install [^\n]{0,100}(?:git\+|https?://)\S+")),
     ("install from another index", re.compile(r"pip3? install [^\n]{0,200}--(?:extra-)?index-url[ =]\S+")),
-    ("run a file of the repository", re.compile(r"^\s*(?:\$ )?python3? (?:loader|start|run|install)\w*\.py\b", re.M)),
+    (
+        "run a file of the repository",
+        re.compile(r"^[ \t]*(?:\$ )?python3? (?:loader|start|run|install)\w*\.py\b", re.M),
+    ),
 )
 
 

@@ -18,12 +18,14 @@ _ROOT = re.compile(r"<([A-Za-z][\w:.-]*)[\s/>]")
 _ENDINGS = (".xml", ".svg", ".html", ".htm", ".xhtml", ".pmml")
 
 _EXTERNAL_ENTITY = re.compile(
-    r"<!(?:ENTITY|DOCTYPE)\s[^>\[]{0,400}?\b(?:SYSTEM|PUBLIC\s+[\"'][^\"']*[\"'])\s+[\"']([^\"']*)", re.IGNORECASE
+    r"<!(?:ENTITY|DOCTYPE)\s+(?:%\s+)?[^\s>\[\"']{1,200}\s+"
+    r"(?:SYSTEM|PUBLIC\s+(?:\"[^\"]*\"|'[^']*'))\s*(?:\"([^\"]*)\"|'([^']*)')",
+    re.IGNORECASE,
 )
 _ENTITY = re.compile(r"<!ENTITY\s+(?:%\s+)?\S+\s+(?:\"([^\"]*)\"|'([^']*)')")
 _REFERENCE = re.compile(r"[&%][A-Za-z_][\w.-]*;")
 _PREDEFINED = re.compile(r"&(?:amp|lt|gt|quot|apos);")
-_INCLUDE = re.compile(r"<xi:include\s[^>]{0,400}?href\s*=\s*[\"']([^\"']*)", re.IGNORECASE)
+_INCLUDE = re.compile(r"<xi:include\s[^>]{0,200}?href\s*=\s*[\"']([^\"']*)", re.IGNORECASE)
 _ACTIVE = re.compile(
     r"<(?:script|iframe|object|embed|foreignObject)[\s>/]|\son[a-z]{3,20}\s*=\s*[\"']|javascript:", re.IGNORECASE
 )
@@ -65,7 +67,7 @@ def read(content: Content, walk: Walk) -> Iterable[Fact]:
 def _fetched(text: str, content: Content) -> Iterator[Asks]:
     for pattern, what in ((_EXTERNAL_ENTITY, "an entity"), (_INCLUDE, "an inclusion")):
         for match in pattern.finditer(text):
-            address = match[1]
+            address = next(filter(None, match.groups()), "")
             if address and not address.startswith(_STANDARD_TYPES):
                 yield Asks(
                     location=content.location,

@@ -19,7 +19,11 @@ _PYTHON = re.compile(rb"#![^\n]{0,100}python")
 
 # What a script would do, told by words: enough to say why it is worth reading, never enough to say that it is harmless.
 _DOES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
-    ("code-execution", "runs what it downloads", re.compile(r"(?:curl|wget|iwr|irm)\b[^\n|]{0,300}\|\s*\S*sh\b")),
+    (
+        "code-execution",
+        "runs what it downloads",
+        re.compile(r"(?:curl|wget|iwr|irm)\b[^\n|]{0,300}\|\s{0,20}\S{0,60}sh\b"),
+    ),
     ("code-execution", "runs text as code", re.compile(r"\b(?:eval|Invoke-Expression|iex)\b", re.IGNORECASE)),
     (
         "obfuscation",

@@ -60,8 +60,7 @@ def accepts(content: Content) -> bool:
 
 def read(content: Content, walk: Walk) -> Iterable[Fact]:
     """Read every document of a YAML stream."""
-    stream = parse_yaml(text_of(content, LIMIT))
-    walk.budget.spend_time()
+    stream = parse_yaml(text_of(content, LIMIT), walk.budget.spend_time)
     yield from _malformed(stream, content)
     yield from _tags(stream, content)
     yield from _resolvers(stream, content)
