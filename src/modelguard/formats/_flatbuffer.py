@@ -48,6 +48,14 @@ class Flat:
             start = at - self._base
         return self._window[start : start + length]
 
+    def text_at(self, place: int) -> str:
+        """Return the text that the offset at a place leads to."""
+        start = place + self.number(place, 4)
+        length = self.number(start, 4)
+        if length > LONGEST_TEXT:
+            raise BudgetSpent(f"flatbuffer: a text of {length} bytes")
+        return self.bytes_at(start + 4, length).decode("utf-8", "surrogateescape")
+
     def root(self) -> Table:
         """Return the table that the first offset leads to."""
         return self.table(self.number(0, 4))

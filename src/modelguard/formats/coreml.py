@@ -7,13 +7,15 @@ leaves the file. Source: https://apple.github.io/coremltools/mlmodel/
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from modelguard.formats._carriers import carried
 from modelguard.formats._protobuf import BYTES, VARINT, Message, Schema, Wire, has_shape
 from modelguard.formats._references import reference
 from modelguard.formats.format import Format, Walk
 from modelguard.terms.artifact import Location, printable
-from modelguard.terms.content import Content
+from modelguard.terms.content import Budget, Content
+from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Fact, Header
 
 NAME = "coreml"
@@ -54,7 +56,16 @@ BESIDE = "@model_path/"
 
 
 def _accepts(content: Content) -> bool:
-    return has_shape(content, SHAPE, frozenset({1, 2}))
+    return has_shape(content, SHAPE, frozenset({1, 2})) and _names_a_kind(content)
+
+
+def _names_a_kind(content: Content) -> bool:
+    """Look whether a kind of model stands there: other messages also begin with a number and a description."""
+    pieces = Wire(content, Budget()).pieces(0, content.size, cut=True)
+    try:
+        return any(number in KINDS for number, _ in islice(pieces, 1000))
+    except ReadError:
+        return False
 
 
 def _read(content: Content, walk: Walk) -> Iterator[Fact]:
