@@ -251,6 +251,7 @@ PROFILE_USES: dict[str, Parts] = {
     "torch-modules": LINEAR,
     "hf-trainer": call(named("transformers.training_args", "TrainingArguments"), opcode="NEWOBJ"),
     "ultralytics": call(named("ultralytics.nn.tasks", "DetectionModel"), opcode="NEWOBJ"),
+    "torchscript": call(named("torch.jit._pickle", "build_intlist"), [1, 2]),
     "flair": call(named("flair.models.sequence_tagger_model", "SequenceTagger"), opcode="NEWOBJ"),
     "lightning": call(named("omegaconf.dictconfig", "DictConfig"), opcode="NEWOBJ"),
 }

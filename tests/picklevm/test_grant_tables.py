@@ -20,6 +20,17 @@ INNOCENT = {
     ("types", "SimpleNamespace"): "a bag of values; the rest of the module makes code",
     ("typing", "Any"): "a mark in type hints",
     ("joblib.numpy_pickle", "NumpyArrayWrapper"): "the description of an array, with a rule for its state",
+    **{
+        ("torch.jit._pickle", name): "returns its argument; the rest of torch.jit compiles and loads programs"
+        for name in (
+            "build_intlist",
+            "build_tensorlist",
+            "build_doublelist",
+            "build_boollist",
+            "build_tensor_from_id",
+            "restore_type_tag",
+        )
+    },
     ("builtins", "bytes"): "with a rule against sizes",
     ("builtins", "bytearray"): "with a rule against sizes",
     ("builtins", "range"): "with a rule against sizes",

@@ -53,6 +53,13 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         "modules carry hooks and attributes that run when the model is called",
         "torch torchvision",
     ),
+    (
+        "torchscript",
+        "Programs of TorchScript",
+        False,
+        "the classes are in the file itself, as a program that runs when the model is called",
+        "__torch__ torch",
+    ),
     ("catboost", "Models of CatBoost", True, "a model as bytes, read by catboost's own parser", "catboost"),
     (
         "hf-trainer",
