@@ -580,7 +580,9 @@ def test_the_client_draws_no_bars(
     ask: Callable[..., Resolved],
     bring: Callable[..., Snapshot],
     capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("TQDM_POSITION", "-1")  # by which the client draws bars where there is no terminal either
     bring(ask())
     assert capfd.readouterr() == ("", "")
 

@@ -26,6 +26,8 @@ from modelguard.terms.artifact import Digest
 from modelguard.terms.errors import NotFound, SourceError, StoreError, Tampered
 
 NOBODY = 65534
+# Python 3.12 warns about forking while other threads run: those of other tests' servers, which the children never use.
+FORKING = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 
 
@@ -294,6 +296,7 @@ def _as_somebody_else(work: Callable[[], str]) -> str:
     return said
 
 
+@FORKING
 def test_a_store_that_cannot_be_written_serves_what_it_has() -> None:
     """A store in a container image: root has filled it, the service runs as somebody else."""
     above = Path(tempfile.mkdtemp(prefix="modelguard-test-"))
@@ -396,6 +399,7 @@ def _keep_many(root: Path, file: Path, barrier: object) -> None:
         assert store.intact(found)
 
 
+@FORKING
 def test_eight_processes_may_keep_the_same_bytes_at_once(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(os.urandom(3_000_000))
