@@ -94,7 +94,8 @@ def _build(store: Store, place: Path, files: Mapping[str, Digest], objects: Mapp
     for digest in sorted(set(files.values())):
         if not store.intact(digest):
             raise StoreError(
-                f"store: object {digest} is damaged", remedy="fetch the model again with `modelguard lock --refresh`"
+                f"store: object {digest} is damaged",
+                remedy="set it aside with `modelguard store verify`; it is then fetched again",
             )
     with claims.temporary_directory(store.root / "views") as directory:
         _fill(directory, objects)

@@ -18,6 +18,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 # The Hub's own rule for names: https://huggingface.co/docs/huggingface_hub/package_reference/utilities
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?\Z")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]{0,254}\Z")
+_LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?\Z")
 _HOST = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(?::\d{1,5})?\Z")
 
 
@@ -191,7 +192,7 @@ def _hub_ref(text: str, body: str) -> HubRef:
 def _url_ref(text: str) -> UrlRef:
     scheme, _, rest = text.partition("://")
     host, slash, path = rest.partition("/")
-    if scheme != "https" and not host.startswith(("127.0.0.1", "localhost", "[::1]")):
+    if scheme != "https" and not _LOOPBACK.match(host):
         raise RefError(f"reference {printable(text)!r}: only https is fetched", remedy="use an https address")
     if not _HOST.match(f"{scheme}://{host}") or not slash or not path or path.endswith("/"):
         raise RefError(f"reference {printable(text)!r}: expected https://host/path/of/one-file")
