@@ -13,7 +13,6 @@ from modelguard.picklevm.scanner import scan
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
 
-
 _ZIP = b"PK\x03\x04"
 
 
