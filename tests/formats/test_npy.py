@@ -79,6 +79,13 @@ def test_archives_of_arrays_are_read_without_complaint(save: object) -> None:
     assert formats_at(facts) == ("npz", "zip")
 
 
+def test_a_stored_archive_of_objects_is_not_taken_for_a_pickle() -> None:
+    """Its mark is the opcode PERSID, and the line of an array's header ends right before a pickle."""
+    out = io.BytesIO()
+    np.savez(out, a=ARRAYS["objects"])
+    assert formats_at(walk_all(out.getvalue(), "a.npz")) == ("npz", "zip")
+
+
 def test_arrays_one_after_another_are_all_read() -> None:
     facts = read(saved(ARRAYS["c"], ARRAYS["objects"], ARRAYS["big"]))
     assert troubles(facts) == []

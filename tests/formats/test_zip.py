@@ -190,6 +190,7 @@ def test_each_case_differs_from_an_honest_archive_in_its_own_point_only() -> Non
     assert troubles(read(zip_of(Piece(name=b"a/bad", data=PAYLOAD, method=8), GOOD))) == []
     assert rules(read(zip_of(Piece(name=b"a/bad", data=PAYLOAD, mode=0o100755)))) == set()
     assert rules(read(zip_of(Piece(name="a/ä".encode(), flags=0x800)))) == set()
+    assert rules(read(zip_of(Piece(name=b"a/", data=b"", mode=0xFFFF)))) == set(), "directories of some Java tools"
 
 
 def test_an_encrypted_member_is_unread() -> None:

@@ -99,16 +99,11 @@ def inner_name(name: str, ending: str, format_: str) -> str:
 
 
 def first_bytes(expansion: Expansion) -> bytes:
-    """Return some bytes from the front of what a stream expands to, as many as come out of its first bytes.
+    """Return the first bytes that come out of a stream, as many as one step gives.
 
-    Raises `ReadError` when a package is missing.
+    Raises `ReadError` when the stream is damaged before anything comes out, or a package is missing.
     """
-    machine = expansion.make()
-    head = expansion.content.read(expansion.start, min(4096, expansion.content.size - expansion.start))
-    try:
-        return bytes(machine.decompress(head, 4096))
-    except expansion.faults:
-        return b""
+    return next(expansion.chunks(), b"")
 
 
 def expands(expansion: Expansion) -> bool:

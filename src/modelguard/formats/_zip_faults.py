@@ -13,6 +13,8 @@ Fault: TypeAlias = tuple[str, str]
 
 # The flag bits that say nothing about how to read: two hints of deflate, the descriptor, the encoding of names.
 _PLAIN_FLAGS = 0x2 | 0x4 | STREAMED | UTF8
+# Some Java tools set every bit for directories: that is no kind of file, and no reader takes it for one.
+_ALL_BITS = 0xFFFF
 _LINK, _REGULAR, _FOLDER, _KIND = 0xA000, 0x8000, 0x4000, 0xF000
 
 
@@ -37,13 +39,20 @@ def record_faults(record: Record) -> Iterator[Fault]:
         yield "zip64-extra-differs", f"{name!r}: the zip64 extra field contradicts the directory record"
     if record.disk not in (0, 0xFFFF):
         yield "zip-disk", f"{name!r} is said to be on disk {record.disk}"
-    kind = record.mode & _KIND
-    if kind not in (0, _REGULAR, _FOLDER):
-        yield "zip-link" if kind == _LINK else "zip-special", f"{name!r} has the file mode 0o{record.mode:o}"
-    if record.mode & 0o6000:
-        yield "zip-mode", f"{name!r} asks to run with its owner's rights (mode 0o{record.mode:o})"
     if name.endswith("/") and (record.compressed or record.expanded) and record.expanded:
         yield "zip-folder-data", f"{name!r} is a directory with {record.expanded} bytes of data"
+    yield from _mode_faults(name, record.mode)
+
+
+def _mode_faults(name: str, mode: int) -> Iterator[Fault]:
+    """Yield what is wrong with the mode of a file that Unix tools write."""
+    if mode == _ALL_BITS:
+        return
+    kind = mode & _KIND
+    if kind not in (0, _REGULAR, _FOLDER):
+        yield "zip-link" if kind == _LINK else "zip-special", f"{name!r} has the file mode 0o{mode:o}"
+    if mode & 0o6000:
+        yield "zip-mode", f"{name!r} asks to run with its owner's rights (mode 0o{mode:o})"
 
 
 def differences(record: Record, header: Record) -> Iterator[Fault]:

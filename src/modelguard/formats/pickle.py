@@ -13,9 +13,17 @@ from modelguard.picklevm.scanner import scan
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
 
+_ZIP = b"PK\x03\x04"
+
 
 def accepts(content: Content) -> bool:
-    """Tell whether the bytes are pickles, but for streams of which another format reads every pickle."""
+    """Tell whether the bytes are pickles, but for streams of which another format reads every pickle.
+
+    The mark of a ZIP archive is also the opcode PERSID, at which every unpickler stops that has no persistent ids.
+    Stored object arrays would else make a pickle of the whole archive; its members are read on their own.
+    """
+    if content.head(len(_ZIP)) == _ZIP:
+        return False
     return is_pickle(content) and not is_torch_stream(content) and not is_joblib(content)
 
 
