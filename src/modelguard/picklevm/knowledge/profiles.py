@@ -90,13 +90,6 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         "pytorch_lightning lightning lightning_fabric omegaconf pyannote typing torchmetrics",
     ),
     (
-        "torchscript",
-        "Programs of TorchScript",
-        False,
-        "a program in torch's own language, which can read and write files",
-        "",
-    ),
-    (
         "nemo",
         "Classes that the settings of a NeMo archive name",
         False,
