@@ -55,6 +55,7 @@ THREATS: dict[str, list[str]] = {
         "guard: a_file_that_may_lie_unsigned_is_not_handed_out",
         "guard: a_file_that_may_not_lie_unsigned_refuses",
     ],
+    "files of two signed models in one": ["test_provenance.py: two_signed_models_do_not_make_a_third"],
     "a signer who says what to ignore": [
         "test_manifest.py: what_the_signer_says_to_ignore_is_not_obeyed",
         "test_manifest.py: ignored_paths_of_one_model_do_not_reach_the_next",
