@@ -95,6 +95,7 @@ THREATS: dict[str, list[str]] = {
     "links": [
         "test_signature_commands.py: a_model_that_is_not_as_signed_is_refused",
         "test_signature_commands.py: a_link_is_not_signed",
+        "test_signature_commands.py: a_model_in_the_cache_of_the_hub_client_is_verified_through_its_links",
     ],
     "devices and pipes": ["test_threats.py: a_pipe_in_a_model_neither_blocks_nor_passes"],
     "shards with gaps": ["test_manifest.py: shards_with_gaps_overlaps_or_odd_names_are_malformed"],
