@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from signature_builders import (
     FILES,
@@ -102,6 +102,7 @@ def test_a_statement_without_proper_subjects_is_malformed(payload: bytes) -> Non
         read_subjects(payload)
 
 
+@settings(deadline=3000)
 @given(st.recursive(st.none() | st.text() | st.integers(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
 def test_no_subject_raises_anything_but_our_errors(subject: Any) -> None:
     document = json.loads(provenance())

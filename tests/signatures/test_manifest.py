@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from signature_builders import FILES, make_artifacts, sealed, sha256, statement, statement_document
 
@@ -157,6 +157,7 @@ def test_a_message_never_carries_a_raw_control_character() -> None:
     assert "\x1b" not in str(refusal.value)
 
 
+@settings(deadline=3000)
 @given(st.text(max_size=30))
 def test_every_accepted_name_stays_inside(name: str) -> None:
     if not fault_of(name):
@@ -256,6 +257,7 @@ def test_json_that_two_readers_could_read_in_two_ways_is_malformed(payload: byte
         parse_manifest(payload)
 
 
+@settings(deadline=3000)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
@@ -266,6 +268,7 @@ def test_no_document_raises_anything_but_our_errors(document: Any) -> None:
         parse_manifest(json.dumps(document).encode("utf-8", "surrogatepass"))
 
 
+@settings(deadline=3000)
 @given(
     st.sampled_from(["_type", "subject", "predicateType", "predicate", "resources", "serialization", "name", "digest"]),
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()),
@@ -421,6 +424,7 @@ def test_names_that_no_verifier_should_accept_are_not_signed() -> None:
         write_statement("tiny", make_artifacts({"a\u202eb": b""}))
 
 
+@settings(deadline=3000)
 @given(
     st.dictionaries(
         st.text("abcXYZ019._- /é", min_size=1, max_size=12).filter(lambda name: not fault_of(name)),

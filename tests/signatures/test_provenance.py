@@ -262,6 +262,21 @@ def test_an_added_file_is_refused_and_a_tolerated_one_noted(room: Room) -> None:
     }
 
 
+def test_two_signed_models_do_not_make_a_third(room: Room) -> None:
+    """Each manifest is complete in the directory, yet the signer never vouched for the mixture."""
+    code, weights = {"modeling.py": b"import os"}, {"a.safetensors": b"a", "b.safetensors": b"b"}
+    bundles = {
+        "code.sig": room.sigstore.sign_statement(statement(code), RELEASE),
+        "weights.sig": room.sigstore.sign_statement(statement(weights), RELEASE),
+    }
+    outcome = room.examine({**code, **weights, **bundles})
+    assert outcome.refuses() == {"unsigned-file"}
+    assert {finding.location.path for finding in outcome.findings} == {"modeling.py"}
+    single = {**weights, "weights.sig": bundles["weights.sig"], **code}
+    single["modeling.py.sig"] = room.sigstore.sign_file(code["modeling.py"], RELEASE)
+    assert room.examine(single).findings == []
+
+
 def test_something_else_named_like_a_signature_is_not_passed_over(room: Room) -> None:
     outcome = room.examine({**signed_by(room.sigstore), "evil.sig": b"cos\nsystem\n."})
     assert outcome.refuses() == {"unsigned-file"}

@@ -95,6 +95,37 @@ def test_a_file_that_the_caller_tolerates_may_lie_unsigned(shell: Shell, home: P
     assert "not signed: README.md" in out
 
 
+def test_a_model_in_the_cache_of_the_hub_client_is_verified_through_its_links(
+    shell: Shell, home: Path, keys: tuple[Path, Path]
+) -> None:
+    """Links into the cache's own blobs are its way to store files; a link to anywhere else is refused."""
+    shell("sign", "model", "--key", keys[0], "--output", "tiny.sig")
+    repository = home / "models--acme--tiny"
+    snapshot, blobs = repository / "snapshots" / "0123", repository / "blobs"
+    blobs.mkdir(parents=True)
+    for name, data in FILES.items():
+        (blobs / sha256(data).hex).write_bytes(data)
+        link = snapshot / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(blobs / sha256(data).hex)
+    verify = ("verify", snapshot, "--public-key", keys[1], "--signature", "tiny.sig")
+    assert shell(*verify)[0] == 0
+    (blobs / sha256(FILES["config.json"]).hex).write_bytes(b"{}")
+    assert "different" in shell(*verify)[2]
+    (home / "elsewhere").mkdir()
+    for place in (home / "elsewhere", blobs / "inner"):
+        place.mkdir(exist_ok=True)
+        (place / "config.json").write_bytes(FILES["config.json"])
+        (snapshot / "config.json").unlink()
+        (snapshot / "config.json").symlink_to(place / "config.json")
+        code, _, err = shell(*verify)
+        assert code == 1
+        assert "symbolic link" in err
+    (snapshot / "config.json").unlink()
+    (snapshot / "config.json").symlink_to(blobs)
+    assert shell(*verify)[0] == 1
+
+
 def test_a_link_is_not_signed(shell: Shell, home: Path, keys: tuple[Path, Path]) -> None:
     (home / "model" / "link").symlink_to(home / "pub.pem")
     code, _, err = shell("sign", "model", "--key", keys[0])

@@ -55,6 +55,7 @@ THREATS: dict[str, list[str]] = {
         "guard: a_file_that_may_lie_unsigned_is_not_handed_out",
         "guard: a_file_that_may_not_lie_unsigned_refuses",
     ],
+    "files of two signed models in one": ["test_provenance.py: two_signed_models_do_not_make_a_third"],
     "a signer who says what to ignore": [
         "test_manifest.py: what_the_signer_says_to_ignore_is_not_obeyed",
         "test_manifest.py: ignored_paths_of_one_model_do_not_reach_the_next",
@@ -94,6 +95,7 @@ THREATS: dict[str, list[str]] = {
     "links": [
         "test_signature_commands.py: a_model_that_is_not_as_signed_is_refused",
         "test_signature_commands.py: a_link_is_not_signed",
+        "test_signature_commands.py: a_model_in_the_cache_of_the_hub_client_is_verified_through_its_links",
     ],
     "devices and pipes": ["test_threats.py: a_pipe_in_a_model_neither_blocks_nor_passes"],
     "shards with gaps": ["test_manifest.py: shards_with_gaps_overlaps_or_odd_names_are_malformed"],

@@ -117,21 +117,37 @@ def _verify(case: Case, key: str, provenance: Provenance, rule: SigningRule) -> 
             candidates.append(found)
         else:
             yield found
-    covered: set[str] = set()
+    signatures: list[Signed] = []
     for candidate in candidates:
         # A bundle may sign other bundles beside it as files, but never itself.
         artifacts = [one for one in case.snapshot.artifacts if not candidate.within or one.path != candidate.path]
         for fact in _verify_candidate(candidate, trusts, artifacts, case, provenance):
             if isinstance(fact, Signed):
-                covered.update(fact.covered)
+                signatures.append(fact)
             yield fact
-    if not covered:
+    if not signatures:
         reason = "none of its signatures counts" if candidates else "it carries no signature"
         yield Unsigned(location=Location(key), reason=reason, required=True)
         return
+    covered = _covered(signatures)
     for artifact in _others(case.snapshot, candidates):
         if artifact.path not in covered:
             yield Uncovered(location=Location(artifact.path), tolerated=is_tolerated(artifact.path, rule.unsigned))
+
+
+def _covered(signatures: Iterable[Signed]) -> frozenset[str]:
+    """Return the files that are vouched for.
+
+    A signature over a model says that these files together are the model, so two of them do not add up: nobody has
+    vouched for their mixture. Signatures over single files and provenance say nothing of the company that a file keeps.
+    """
+    whole, single = frozenset[str](), frozenset[str]()
+    for signed in signatures:
+        if signed.form == "model":
+            whole = max(whole, frozenset(signed.covered), key=len)
+        else:
+            single |= frozenset(signed.covered)
+    return whole | single
 
 
 def _roots(trusts: Iterable[Trust], provenance: Provenance, case: Case) -> Iterator[Fact]:

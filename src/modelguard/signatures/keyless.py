@@ -98,7 +98,7 @@ def _verifier(trusted_root: bytes) -> Verifier:
 
     try:
         return _in_our_words(build)
-    except SignatureError as error:
+    except (SignatureMalformed, SignatureUntrusted) as error:
         digest = hashlib.sha256(trusted_root).hexdigest()
         raise SignatureMalformed(f"trusted root sha256:{digest}: {error.message}", remedy=error.remedy) from error
 
