@@ -106,7 +106,7 @@ def _container(cursor: Cursor, marker: bytes) -> tuple[Any, tuple[int, bytes] | 
         if sys.byteorder == "little":
             numbers.byteswap()
         return numbers, None
-    if count > cursor.left and kind not in _PLAIN:
+    if count > cursor.left:
         raise ReadError(f"ubjson: {count} items in {cursor.left} bytes")
     return ({} if marker == b"{" else []), (count, kind)
 
