@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import asked, facts_of, facts_of_json, of_kind
 
@@ -287,6 +287,7 @@ _json_values = st.recursive(
 )
 
 
+@settings(deadline=5000)
 @given(
     st.sampled_from([*CONFIG_FILES, "modules.json", "model_index.json", "x.index.json", "meta.json", "manifest.json"]),
     _json_values,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import facts_of, of_kind
 
@@ -192,11 +192,13 @@ def test_reordering_characters_are_noted() -> None:
     assert "reordering-characters" in [fact.rule for fact in of_kind(facts, Noted)]
 
 
+@settings(deadline=5000)
 @given(st.text() | st.lists(st.sampled_from(list(DOES.values()))).map(lambda parts: "\n".join(p for p, _ in parts)))
 def test_any_source_gives_facts(source: str) -> None:
     facts_of("x.py", source.encode("utf-8", "surrogatepass"))
 
 
+@settings(deadline=5000)
 @given(st.binary())
 def test_any_bytes_give_facts(data: bytes) -> None:
     facts_of("x.py", data)

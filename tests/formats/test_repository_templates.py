@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import asked, facts_of, facts_of_json, of_kind
 
@@ -178,6 +178,7 @@ _PIECES = """{{ }} {% %} {# #} if for endif endfor set x . __class__ [ ] ( ) | a
 = == \\"""
 
 
+@settings(deadline=5000)
 @given(st.lists(st.sampled_from(_PIECES.split()), max_size=40).map(" ".join) | st.text(max_size=200))
 def test_any_text_gives_facts(template: str) -> None:
     facts_of("chat_template.jinja", template.encode("utf-8", "surrogatepass"))

@@ -8,7 +8,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import asked, facts_of, formats_of, of_kind
 
@@ -230,11 +230,13 @@ def test_a_pdf_that_acts_is_noted() -> None:
     assert [fact.rule for fact in of_kind(facts, Noted)] == ["active-document"]
 
 
+@settings(deadline=5000)
 @given(st.binary(), st.sampled_from(["a.txt", "a.png", "LICENSE", "a.wav", "a.pdf", "a.md", "a.ttf", "a.parquet"]))
 def test_any_bytes_under_any_name_give_facts(data: bytes, name: str) -> None:
     facts_of(name, data)
 
 
+@settings(deadline=5000)
 @given(st.sampled_from(sorted(CARRIED.values())), st.integers(0, 80), st.binary(max_size=40))
 def test_damaged_carried_files_give_facts(data: bytes, at: int, patch: bytes) -> None:
     facts_of("file", data[:at] + patch + data[at + len(patch) :])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import asked, facts_of, formats_of, of_kind
 
@@ -186,6 +186,7 @@ def test_tags_construct_nothing() -> None:
     assert stream.documents == [{"a": ["echo pwned"]}]
 
 
+@settings(deadline=5000)
 @given(st.text() | st.text(alphabet="ab:-[]{}&*!<>,#|'\"%@ \n\t?~"))
 def test_any_text_gives_facts(text: str) -> None:
     facts_of("x.yaml", text.encode("utf-8", "surrogatepass"))
