@@ -83,6 +83,37 @@ def test_an_empty_auto_map_asks_for_nothing(value: Any) -> None:
     assert not asked(facts_of_json("config.json", {"auto_map": value}))
 
 
+# For every row of the table of keys a value that makes it speak, and what it says.
+SPEAKS: dict[str, tuple[Any, str]] = {
+    "auto_map": ({"AutoModel": "m.X"}, "remote-code"),
+    "trust_remote_code": (True, "remote-code"),
+    "custom_pipelines": ({"t": {"impl": "m.X"}}, "remote-code"),
+    "custom_pipeline": ("org/pipeline", "remote-code"),
+    "custom_generate": ("org/generate", "remote-code"),
+    "_attn_implementation": ("org/kernel", "native-code"),
+    "_attn_implementation_internal": ("org/kernel", "native-code"),
+    "attn_implementation": ("org/kernel", "native-code"),
+    "_experts_implementation": ("org/kernel", "native-code"),
+    "experts_implementation": ("org/kernel", "native-code"),
+    "base_model_name_or_path": ("org/base", "other-models"),
+    "auto_mapping": ({"parent_library": "x", "base_model_class": "Y"}, "configuration"),
+    "_target_": ("os.system", "configuration"),
+    "transformers_weights": ("../x.safetensors", "external-files"),
+    "_name_or_path": ("org/base", "name-or-path"),
+}
+
+
+def test_every_row_of_the_table_of_keys_has_a_case() -> None:
+    assert set(SPEAKS) == {key.name for key in KEYS}
+
+
+@pytest.mark.parametrize(("key", "case"), SPEAKS.items(), ids=SPEAKS)
+def test_every_row_of_the_table_of_keys_speaks(key: str, case: tuple[Any, str]) -> None:
+    value, said = case
+    facts = facts_of_json("config.json", {key: value})
+    assert [fact.permission for fact in of_kind(facts, Asks)] + [fact.rule for fact in of_kind(facts, Noted)] == [said]
+
+
 @pytest.mark.parametrize("key", [key.name for key in KEYS])
 def test_a_vocabulary_may_hold_words_that_are_keys(key: str) -> None:
     assert not asked(facts_of_json("vocab.json", {key: 17, "hello": 18}))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from repository_builders import facts_of, of_kind
 
 from modelguard.formats._python_code import analyse
-from modelguard.formats._python_names import ROWS, Row
+from modelguard.formats._python_names import METHODS, ROWS, Row
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Malformed, Noted, Unread
 
@@ -140,6 +140,12 @@ def test_every_row_fires(row: Row) -> None:
     )
     mentions = analyse(f"{source}\nexec(x)".encode()).mentions
     assert (row.hazard, row.name) in [(mention.hazard, mention.what.split(" ")[0]) for mention in mentions]
+
+
+@pytest.mark.parametrize(("name", "row"), METHODS.items(), ids=METHODS)
+def test_every_method_of_the_table_fires(name: str, row: Row) -> None:
+    assert hazard_of(f"x.{name}()") == row.hazard
+    assert hazard_of(f"getattr(x, {name!r})") == row.hazard
 
 
 def test_the_gravest_class_of_danger_is_the_one_told() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -179,6 +181,11 @@ def test_text_under_another_name_is_not_read_as_yaml() -> None:
     facts = facts_of("notes.txt", "_target_: os.system\n")
     assert formats_of(facts) == ("text",)
     assert not of_kind(facts, Opaque)
+
+
+def test_without_pyyaml_a_file_is_unread_and_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert "pip install pyyaml" in of_kind(facts_of("x.yaml", "a: 1\n"), Unread)[0].reason
 
 
 def test_tags_construct_nothing() -> None:
