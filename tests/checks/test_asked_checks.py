@@ -8,8 +8,9 @@ from importlib import import_module
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from repository_builders import facts_of
 
 from modelguard._registry import parts
 from modelguard.checks._asked import acceptance
@@ -139,6 +140,7 @@ def test_the_command_accepts_this_name_and_no_other(name: str) -> None:
     assert not fnmatchcase("anything", pattern)
 
 
+@settings(deadline=5000)
 @given(st.text(min_size=1))
 def test_the_command_is_one_command_for_any_name(name: str) -> None:
     words = shlex.split(acceptance("remote-code", name))
@@ -156,3 +158,52 @@ def test_every_page_has_its_four_parts(module: str) -> None:
     assert lines[0].endswith(".")
     for heading in ("Why it matters", "What to do", "Example"):
         assert heading in lines
+
+
+def example_of(module: str) -> str:
+    """Return the example of a page as one line."""
+    page = import_module(f"modelguard.checks.{module}").CHECK.page
+    return " ".join(page.partition("\nExample\n")[2].split())
+
+
+EXAMPLES: dict[str, tuple[str, str]] = {
+    "remote_code": ("modeling_x.py", "import torch, os\nos.system('echo pwned')\n"),
+    "native_code": ("config.json", '{"_attn_implementation": "org/kernel"}'),
+    "external_files": ("model.safetensors.index.json", '{"weight_map": {"a": "../../x.safetensors"}}'),
+    "other_models": ("adapter_config.json", '{"base_model_name_or_path": "org/base"}'),
+    "template_escape": ("chat_template.jinja", "{{ ''.__class__ }}"),
+    "unsafe_configuration": ("model_config.yaml", "_target_: os.system\n"),
+    "install_instructions": ("requirements.txt", "git+https://x.example/y\n"),
+    "secret_in_model": (".env", "HF_TOKEN=hf_" + "qWmZrTkLpXvNsHdYbGfJcQaEuIoKzMwRtL" + "\n"),
+}
+
+
+@pytest.mark.parametrize(("module", "file"), EXAMPLES.items(), ids=EXAMPLES)
+def test_the_example_of_a_page_is_what_is_really_said(module: str, file: tuple[str, str]) -> None:
+    said = [f"{finding.location}: {finding.message}" for finding in findings(*facts_of(*file))]
+    assert example_of(module) in said
+
+
+GRAPH_EXAMPLES = {
+    "custom_operators": Asks(location=Location("model.onnx"), permission="custom-ops", name="com.example.Op"),
+    "file_or_network_operators": Asks(
+        location=Location("saved_model.pb"),
+        permission="ops",
+        name="ReadFile",
+        detail="reads any file",
+        hazard="file-read",
+    ),
+    "network_addresses": Asks(
+        location=Location("model.keras"),
+        permission="network",
+        name="https://x.example/vocab.txt",
+        detail="StringLookup reads its vocabulary from there",
+        hazard="network",
+    ),
+}
+
+
+@pytest.mark.parametrize(("module", "fact"), GRAPH_EXAMPLES.items(), ids=GRAPH_EXAMPLES)
+def test_the_example_about_a_graph_is_what_is_really_said(module: str, fact: Asks) -> None:
+    [finding] = findings(fact)
+    assert example_of(module) == f"{finding.location}: {finding.message}"

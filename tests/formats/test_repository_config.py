@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import asked, facts_of, facts_of_json, of_kind
 
@@ -81,6 +81,37 @@ def test_h_01_the_first_of_two_equal_keys_counts_as_well() -> None:
 @pytest.mark.parametrize("value", [None, {}, [], {"AutoModel": None}])
 def test_an_empty_auto_map_asks_for_nothing(value: Any) -> None:
     assert not asked(facts_of_json("config.json", {"auto_map": value}))
+
+
+# For every row of the table of keys a value that makes it speak, and what it says.
+SPEAKS: dict[str, tuple[Any, str]] = {
+    "auto_map": ({"AutoModel": "m.X"}, "remote-code"),
+    "trust_remote_code": (True, "remote-code"),
+    "custom_pipelines": ({"t": {"impl": "m.X"}}, "remote-code"),
+    "custom_pipeline": ("org/pipeline", "remote-code"),
+    "custom_generate": ("org/generate", "remote-code"),
+    "_attn_implementation": ("org/kernel", "native-code"),
+    "_attn_implementation_internal": ("org/kernel", "native-code"),
+    "attn_implementation": ("org/kernel", "native-code"),
+    "_experts_implementation": ("org/kernel", "native-code"),
+    "experts_implementation": ("org/kernel", "native-code"),
+    "base_model_name_or_path": ("org/base", "other-models"),
+    "auto_mapping": ({"parent_library": "x", "base_model_class": "Y"}, "configuration"),
+    "_target_": ("os.system", "configuration"),
+    "transformers_weights": ("../x.safetensors", "external-files"),
+    "_name_or_path": ("org/base", "name-or-path"),
+}
+
+
+def test_every_row_of_the_table_of_keys_has_a_case() -> None:
+    assert set(SPEAKS) == {key.name for key in KEYS}
+
+
+@pytest.mark.parametrize(("key", "case"), SPEAKS.items(), ids=SPEAKS)
+def test_every_row_of_the_table_of_keys_speaks(key: str, case: tuple[Any, str]) -> None:
+    value, said = case
+    facts = facts_of_json("config.json", {key: value})
+    assert [fact.permission for fact in of_kind(facts, Asks)] + [fact.rule for fact in of_kind(facts, Noted)] == [said]
 
 
 @pytest.mark.parametrize("key", [key.name for key in KEYS])
@@ -287,6 +318,7 @@ _json_values = st.recursive(
 )
 
 
+@settings(deadline=5000)
 @given(
     st.sampled_from([*CONFIG_FILES, "modules.json", "model_index.json", "x.index.json", "meta.json", "manifest.json"]),
     _json_values,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelguard.formats._json import DEPTH, nesting, objects, parse_json, read_json
@@ -75,11 +75,13 @@ _values = st.recursive(
 )
 
 
+@settings(deadline=5000)
 @given(_values)
 def test_what_json_writes_is_read_back(value: object) -> None:
     assert parse_json(json.dumps(value).encode()).value == value
 
 
+@settings(deadline=5000)
 @given(_values)
 def test_the_measured_nesting_is_the_true_one(value: object) -> None:
     def depth(part: object) -> int:
@@ -90,6 +92,7 @@ def test_the_measured_nesting_is_the_true_one(value: object) -> None:
     assert nesting(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")) == depth(value)
 
 
+@settings(deadline=5000)
 @given(st.binary() | st.text(alphabet='{}[]",:\\u0d81e 1-.').map(str.encode))
 def test_any_bytes_give_a_document_or_a_read_error(data: bytes) -> None:
     try:

@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import asked, facts_of, formats_of, of_kind
 
@@ -142,6 +142,7 @@ _values = st.recursive(
 )
 
 
+@settings(deadline=5000)
 @given(st.lists(_values, min_size=1))
 def test_whatever_is_packed_is_read_to_its_end(value: list[Any]) -> None:
     facts = facts_of("file.msgpack", packed(value))
@@ -267,16 +268,19 @@ SAMPLES = [
 ]
 
 
+@settings(deadline=5000)
 @given(st.sampled_from(SAMPLES), st.integers(0, 120), st.binary(max_size=12), st.booleans())
 def test_damaged_parts_give_facts(data: bytes, at: int, patch: bytes, cut: bool) -> None:
     facts_of("file.msgpack", data[:at] + patch + (b"" if cut else data[at + len(patch) :]))
 
 
+@settings(deadline=5000)
 @given(st.binary(), st.sampled_from(["a.msgpack", "a.svg", "a.whl", "a.tfrecord", "spiece.model"]))
 def test_any_bytes_give_facts(data: bytes, path: str) -> None:
     facts_of(path, data)
 
 
+@settings(deadline=5000)
 @given(st.text(alphabet="<>!&;ENTIYSM\"' xsvgonload=/[]"))
 def test_any_markup_gives_facts(text: str) -> None:
     facts_of("a.svg", "<svg>" + text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import asked, facts_of, facts_of_json, formats_of, of_kind
 
@@ -235,12 +235,14 @@ def test_sections_and_keys_may_occur_again_as_in_darknet(text: str) -> None:
 _NAMES = ["a.so", "a.sh", "a.ipynb", "a.pth", "requirements.txt", "pyproject.toml", "config.cfg", "setup.cfg", "a.pyc"]
 
 
+@settings(deadline=5000)
 @given(st.sampled_from(_NAMES), st.binary() | st.text(alphabet='[]{}="@\n abc:-/.').map(str.encode))
 def test_any_bytes_under_any_name_give_facts(path: str, data: bytes) -> None:
     facts = facts_of(path, data)
     assert formats_of(facts) or of_kind(facts, Opaque) or not data
 
 
+@settings(deadline=5000)
 @given(st.sampled_from(sorted(PROGRAMS.values())), st.integers(0, 80))
 def test_truncated_programs_give_facts(data: bytes, length: int) -> None:
     facts_of("file", data[:length])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import facts_of, of_kind
 
 from modelguard.formats._python_code import analyse
-from modelguard.formats._python_names import ROWS, Row
+from modelguard.formats._python_names import METHODS, ROWS, Row
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Malformed, Noted, Unread
 
@@ -142,6 +142,12 @@ def test_every_row_fires(row: Row) -> None:
     assert (row.hazard, row.name) in [(mention.hazard, mention.what.split(" ")[0]) for mention in mentions]
 
 
+@pytest.mark.parametrize(("name", "row"), METHODS.items(), ids=METHODS)
+def test_every_method_of_the_table_fires(name: str, row: Row) -> None:
+    assert hazard_of(f"x.{name}()") == row.hazard
+    assert hazard_of(f"getattr(x, {name!r})") == row.hazard
+
+
 def test_the_gravest_class_of_danger_is_the_one_told() -> None:
     assert hazard_of("import os, socket\nopen('x', 'w')\nexec('x')") == "code-execution"
 
@@ -192,11 +198,13 @@ def test_reordering_characters_are_noted() -> None:
     assert "reordering-characters" in [fact.rule for fact in of_kind(facts, Noted)]
 
 
+@settings(deadline=5000)
 @given(st.text() | st.lists(st.sampled_from(list(DOES.values()))).map(lambda parts: "\n".join(p for p, _ in parts)))
 def test_any_source_gives_facts(source: str) -> None:
     facts_of("x.py", source.encode("utf-8", "surrogatepass"))
 
 
+@settings(deadline=5000)
 @given(st.binary())
 def test_any_bytes_give_facts(data: bytes) -> None:
     facts_of("x.py", data)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import asked, facts_of, facts_of_json, of_kind
 
+from modelguard.formats import jinja
+from modelguard.formats._template_rules import ATTRIBUTES, LARGEST, OBJECTS, REPEATERS
 from modelguard.terms.facts import Asks, Malformed, Noted, Unread
 
 ESCAPE = "{{ ''.__class__.__mro__[1].__subclasses__() }}"
@@ -118,6 +121,27 @@ def test_j_02_a_way_beyond_rendering_is_asked_for(template: str, name: str) -> N
     assert ("templates", name) in asked(facts_of("chat_template.jinja", template))
 
 
+@pytest.mark.parametrize("name", ATTRIBUTES)
+@pytest.mark.parametrize("form", ["{{{{ x.{0}() }}}}", "{{{{ x|attr('{0}') }}}}", "{{{{ x|map(attribute='{0}') }}}}"])
+def test_j_02_every_attribute_of_the_table_is_asked_for(name: str, form: str) -> None:
+    assert ("templates", name) in asked(facts_of("chat_template.jinja", form.format(name)))
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize("form", ["{{{{ {0}.x }}}}", "{{{{ {0}['x'] }}}}", "{{{{ {0}() }}}}"])
+def test_j_02_every_object_of_the_table_is_asked_for(name: str, form: str) -> None:
+    assert ("templates", name) in asked(facts_of("chat_template.jinja", form.format(name)))
+
+
+@pytest.mark.parametrize("name", REPEATERS)
+@pytest.mark.parametrize("form", ["{{{{ {0}({1}) }}}}", "{{{{ x.{0}({1}) }}}}", "{{{{ x|{0}({1}) }}}}"])
+def test_j_02_every_repeater_of_the_table_has_a_limit(name: str, form: str) -> None:
+    many = facts_of("chat_template.jinja", form.format(name, LARGEST + 1))
+    assert ("templates", f"{name}({LARGEST + 1})") in asked(many)
+    few = facts_of("chat_template.jinja", form.format(name, LARGEST))
+    assert "denial-of-service" not in [fact.hazard for fact in of_kind(few, Asks)]
+
+
 NEAR_MISSES = {
     "a role called system": "{{ m.system }}{{ m['system'] }}{% if m.role == 'system' %}x{% endif %}",
     "a config that is only tested": "{% if config is defined %}x{% endif %}",
@@ -178,6 +202,16 @@ _PIECES = """{{ }} {% %} {# #} if for endif endfor set x . __class__ [ ] ( ) | a
 = == \\"""
 
 
+@settings(deadline=5000)
 @given(st.lists(st.sampled_from(_PIECES.split()), max_size=40).map(" ".join) | st.text(max_size=200))
 def test_any_text_gives_facts(template: str) -> None:
     facts_of("chat_template.jinja", template.encode("utf-8", "surrogatepass"))
+
+
+def test_without_jinja2_a_template_is_unread_and_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name == "jinja2" or name.startswith("jinja2.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    jinja._environment.cache_clear()
+    facts = facts_of_json("tokenizer_config.json", {"chat_template": "{{ x }}"})
+    jinja._environment.cache_clear()
+    assert "pip install jinja2" in of_kind(facts, Unread)[0].reason

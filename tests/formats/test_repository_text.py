@@ -8,10 +8,11 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import asked, facts_of, formats_of, of_kind
 
+from modelguard.formats._secrets import KINDS
 from modelguard.terms.facts import Header, Malformed, Noted, Opaque, Secret, Unread
 
 _random = random.Random(7)
@@ -24,6 +25,11 @@ def made(length: int, alphabet: str = string.ascii_letters + string.digits) -> s
 
 CREDENTIALS = {
     "Hugging Face token": "hf_" + made(34, string.ascii_letters),
+    "Hugging Face organisation token": "api_org_" + made(34, string.ascii_letters),
+    "Anthropic key": "sk-ant-api03-" + made(80),
+    "Slack webhook": "https://hooks.slack.com/services/T" + made(8) + "/B" + made(8) + "/" + made(24),
+    "PyPI token": "pypi-AgE" + made(80),
+    "Discord webhook": "https://discord.com/api/webhooks/" + made(18, string.digits) + "/" + made(68),
     "AWS access key id": "AKIA" + made(16, string.ascii_uppercase + string.digits),
     "GitHub token": "ghp_" + made(36),
     "GitLab token": "glpat-" + made(20),
@@ -38,6 +44,10 @@ CREDENTIALS = {
     "password in an address": "postgres://admin:" + made(16) + "@db.example.org/x",
     "private key": "-----BEGIN RSA PRIVATE KEY-----\n" + "\n".join(made(64) for _ in range(4)),
 }
+
+
+def test_every_kind_of_credential_has_a_case() -> None:
+    assert set(CREDENTIALS) == {kind.name for kind in KINDS}
 
 
 @pytest.mark.parametrize(("kind", "secret"), CREDENTIALS.items(), ids=CREDENTIALS)
@@ -230,11 +240,13 @@ def test_a_pdf_that_acts_is_noted() -> None:
     assert [fact.rule for fact in of_kind(facts, Noted)] == ["active-document"]
 
 
+@settings(deadline=5000)
 @given(st.binary(), st.sampled_from(["a.txt", "a.png", "LICENSE", "a.wav", "a.pdf", "a.md", "a.ttf", "a.parquet"]))
 def test_any_bytes_under_any_name_give_facts(data: bytes, name: str) -> None:
     facts_of(name, data)
 
 
+@settings(deadline=5000)
 @given(st.sampled_from(sorted(CARRIED.values())), st.integers(0, 80), st.binary(max_size=40))
 def test_damaged_carried_files_give_facts(data: bytes, at: int, patch: bytes) -> None:
     facts_of("file", data[:at] + patch + data[at + len(patch) :])

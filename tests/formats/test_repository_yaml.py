@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_builders import asked, facts_of, formats_of, of_kind
 
@@ -181,11 +183,17 @@ def test_text_under_another_name_is_not_read_as_yaml() -> None:
     assert not of_kind(facts, Opaque)
 
 
+def test_without_pyyaml_a_file_is_unread_and_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert "pip install pyyaml" in of_kind(facts_of("x.yaml", "a: 1\n"), Unread)[0].reason
+
+
 def test_tags_construct_nothing() -> None:
     stream = parse_yaml("a: !!python/object/apply:os.system ['echo pwned']\n")
     assert stream.documents == [{"a": ["echo pwned"]}]
 
 
+@settings(deadline=5000)
 @given(st.text() | st.text(alphabet="ab:-[]{}&*!<>,#|'\"%@ \n\t?~"))
 def test_any_text_gives_facts(text: str) -> None:
     facts_of("x.yaml", text.encode("utf-8", "surrogatepass"))

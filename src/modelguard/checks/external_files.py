@@ -8,7 +8,8 @@ What to do
     Do not load the model as it is. References of a well-made model stay within its own directory.
 
 Example
-    model.safetensors.index.json: The model refers to a file that is not its own, ../../x: it climbs out
+    model.safetensors.index.json: The model refers to a file that is not its own, ../../x.safetensors: a shard named
+    by weight_map climbs out of its directory
 """
 
 from __future__ import annotations

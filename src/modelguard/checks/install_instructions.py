@@ -9,7 +9,8 @@ What to do
     `modelguard lock REF --exclude requirements.txt`.
 
 Example
-    requirements.txt: The model asks for packages, git+https://x.example/y: pip takes it from there, not from the index
+    requirements.txt: The model asks for packages, git+https://x.example/y: pip takes it from
+    git+https://x.example/y, not from the package index
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ What to do
     out that the model does not need: `modelguard lock REF --exclude '*.so'`.
 
 Example
-    ops/libcustom.so: The model asks for machine code, ops/libcustom.so: ELF: a program or library for Linux
+    config.json: The model asks for machine code, _attn_implementation=org/kernel: a kernel repository from which
+    compiled code is downloaded and loaded
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ What to do
     pointer.
 
 Example
-    adapter_config.json: The model needs another model, org/base: the adapter is put onto this model
+    adapter_config.json: The model needs another model, org/base: the adapter is put onto this model, which the
+    loader fetches
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ What to do
     file: the lock records its digest, and a changed file needs a new look.
 
 Example
-    modeling_x.py: The model brings code modeling_x.py: imports torch; line 3: os.system (starts a process)
+    modeling_x.py: The model brings or names code, modeling_x.py: imports os, torch; line 2: os.system (starts a
+    process)
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ What to do
     until that is done. Never use the credential.
 
 Example
-    train.py: Looks like a credential (Hugging Face token): hf_A… (37 characters)
+    .env: Looks like a credential (Hugging Face token): hf_q… (37 characters)
 """
 
 from __future__ import annotations

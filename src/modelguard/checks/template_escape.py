@@ -8,7 +8,8 @@ What to do
     Do not use the template. The author's earlier revision, or the template of the base model, may do.
 
 Example
-    tokenizer_config.json: The template reaches beyond rendering, __class__: belongs to Python's insides (line 1)
+    chat_template.jinja: The template reaches beyond rendering, __class__: `__class__` belongs to Python's insides
+    (line 1)
 """
 
 from __future__ import annotations

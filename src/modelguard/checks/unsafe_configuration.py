@@ -9,7 +9,8 @@ What to do
     and its arguments.
 
 Example
-    model_config.yaml: The configuration has a loader look up and call _target_=os.system: it starts another program
+    model_config.yaml: The configuration has a loader look up _target_=os.system: Hydra calls os.system with the
+    keys beside it as arguments; it starts another program
 """
 
 from __future__ import annotations

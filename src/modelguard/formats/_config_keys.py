@@ -56,7 +56,7 @@ class Place:
     def leaves(self, path: str, what: str) -> Iterator[Fact]:
         """Ask for a path that leads out of the snapshot."""
         if path and (reason := trouble_with(path)):
-            yield self.asks("external-files", path, f"{what} at {self.path or 'the top'} {reason}", "path-escape")
+            yield self.asks("external-files", path, f"{what} {reason}", "path-escape")
 
 
 @frozen
@@ -195,7 +195,7 @@ def _target(value: Any, place: Place) -> Iterator[Fact]:
             location=place.content.location,
             permission="configuration",
             name=f"_target_={value}",
-            detail=f"Hydra calls {value} with the other keys of {place.path or 'the top'} as arguments{why}",
+            detail=f"Hydra calls {value} with the keys beside it as arguments{why}",
             hazard="" if known else hazard,
             profiles=("nemo",) if known else (),
         )
