@@ -112,8 +112,8 @@ class Recorder:
     def _write_import(
         self, module: str, name: str, written: str, offset: int, grants: tuple[str, ...], also: tuple[str, str]
     ) -> Named:
-        danger, why = _danger(module, name)
-        if not danger and also != (module, name) and not grants:
+        danger, why = ("", "") if grants else _danger(module, name)
+        if not danger and not grants and also != (module, name):
             danger, why = _danger(*also)
         self.add(
             ("import", module, name),
