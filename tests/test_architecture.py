@@ -33,7 +33,9 @@ FILE_LINES = 400
 FUNCTION_LINES = 60
 # A file or function over the limit, with the reason why it still says one thing.
 LONG_FILES: dict[str, str] = {}
-LONG_FUNCTIONS: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {
+    "picklevm/machine.py:_loop": "the inner loop of the pickle machine: a call for each opcode would cost too much",
+}
 
 
 def modules() -> list[Path]:

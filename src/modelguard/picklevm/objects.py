@@ -44,10 +44,10 @@ class Named:
     """A global after name mapping; one object per global and content.
 
     `quiet` holds the opcodes by which it has been called and about which nothing more is to be written down: 1 for
-    REDUCE, 2 for NEWOBJ.
+    REDUCE, 2 for NEWOBJ. `ruled` and `stated` tell whether the tables have rules for its arguments and its state.
     """
 
-    __slots__ = ("hazard", "module", "name", "profiles", "quiet")
+    __slots__ = ("hazard", "module", "name", "profiles", "quiet", "ruled", "stated")
 
     def __init__(self, module: str, name: str, hazard: str, profiles: tuple[str, ...]) -> None:
         self.module = module
@@ -55,6 +55,8 @@ class Named:
         self.hazard = hazard
         self.profiles = profiles
         self.quiet = 0
+        self.ruled = False
+        self.stated = False
 
     @property
     def qualified(self) -> str:

@@ -112,8 +112,8 @@ class Recorder:
     def _write_import(
         self, module: str, name: str, written: str, offset: int, grants: tuple[str, ...], also: tuple[str, str]
     ) -> Named:
-        danger, why = _danger(module, name)
-        if not danger and also != (module, name) and not grants:
+        danger, why = ("", "") if grants else _danger(module, name)
+        if not danger and not grants and also != (module, name):
             danger, why = _danger(*also)
         self.add(
             ("import", module, name),
@@ -122,7 +122,9 @@ class Recorder:
                 hazard=danger, why=why,
             ),
         )  # fmt: skip
-        return Named(module, name, danger, grants)
+        named = Named(module, name, danger, grants)
+        named.ruled, named.stated = needs_arguments(module, name), needs_state(module, name)
+        return named
 
     # --- calls -------------------------------------------------------------------------------------------------
 
@@ -143,7 +145,7 @@ class Recorder:
 
     def _write_call(self, opcode: str, target: Named, arguments: Raw, keywords: Raw, offset: int) -> None:
         broken = ""
-        if needs_arguments(target.module, target.name):
+        if target.ruled:
             shown = arguments if type(arguments) is tuple else (Lost("too many or computed arguments"),)
             if keywords is not None and not (type(keywords) is Table and keywords.flat == []):
                 shown = (*shown, keywords)
@@ -151,8 +153,11 @@ class Recorder:
         else:
             self._quiet.add((target, opcode))
             target.quiet |= {"REDUCE": 1, "NEWOBJ": 2}.get(opcode, 0)
+        key = ("call", target.module, target.name, opcode, broken)
+        if key in self._seen:
+            return
         self.add(
-            ("call", target.qualified, opcode, broken),
+            key,
             Call(
                 location=self.location.at(offset), target=target.qualified, opcode=opcode,
                 arguments=preview(arguments), broken=broken, hazard=target.hazard,
@@ -206,7 +211,7 @@ class Recorder:
             self._state(target, state, offset, slots=False)
         target.state = state
         named = target.target
-        if type(named) is Named and needs_state(named.module, named.name):
+        if type(named) is Named and named.stated:
             made_with = target.arguments if type(target.arguments) is tuple else None
             arguments = None if made_with is None else tuple(describe(item) for item in made_with)
             fault = state_fault(named.module, named.name, describe(state), arguments)
