@@ -55,7 +55,8 @@ test-matrix: $(VENV)/test
 SECONDS ?= 120
 fuzz: $(VENV)/test
 	$(BIN)/python tools/fuzz_pickle.py --seconds $(SECONDS)
-	$(BIN)/python tools/fuzz_formats.py --seconds $(SECONDS)
+	$(BIN)/python tools/fuzz_corpus.py build/fuzz-corpus
+	$(BIN)/python tools/fuzz_formats.py --corpus build/fuzz-corpus --seconds $(SECONDS)
 
 bench: $(VENV)/test
 	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done

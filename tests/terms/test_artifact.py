@@ -57,7 +57,8 @@ def test_each_kind_of_reference_is_told_apart(text: str, ref: object) -> None:
     "text",
     [
         "", " ", "a b", "../x/y@z\n", "org/name@a\nb", "org/name@", "org/name@../x", "org//name", "org/na\u202eme",
-        "org/name@v1..v2", "a/b/c", "org/-name", "org/na--me", "org/name.git", "http://example.org/x", "http://127.0.0.1.evil.org/x", "http://localhost.evil.org/x", "https://x",
+        "org/name@v1..v2", "a/b/c", "org/-name", "org/na--me", "org/name.git", "http://example.org/x",
+        "http://127.0.0.1.evil.org/x", "http://localhost.evil.org/x", "https://x",
         "https://example.org/", "https://example.org/../x", "https://example.org/a#b", "file:", "org/\x1b[31mname",
         "hf://../../x", "org/name@" + "a" * 300,
     ],

@@ -91,5 +91,5 @@ TORCH_LEGACY = Format(
     looks_for="Globals and calls in any of the pickles, storages that disagree with them, bytes that torch ignores.",
     accepts=is_torch_stream,
     read=read,
-    endings=(".pt", ".pth", ".bin", ".ckpt"),
+    endings=(".pt", ".pth", ".ckpt"),
 )

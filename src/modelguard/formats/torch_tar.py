@@ -44,5 +44,5 @@ TORCH_TAR = Format(
     looks_for="That loading it takes the oldest reader of torch, which unpickles members on its own.",
     accepts=accepts,
     read=read,
-    endings=(".pt", ".pth", ".bin", ".ckpt"),
+    endings=(".pt", ".pth", ".ckpt"),
 )

@@ -178,5 +178,5 @@ TORCH_ZIP = Format(
     ),
     accepts=is_torch_zip,
     read=read,
-    endings=(".pt", ".pth", ".bin", ".ckpt", ".ptl"),
+    endings=(".pt", ".pth", ".ckpt", ".ptl"),
 )

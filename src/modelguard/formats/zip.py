@@ -170,5 +170,5 @@ ZIP = Format(
     ),
     accepts=looks_like_zip,
     read=read_zip,
-    endings=(".zip", ".npz", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ptl", ".mar", ".keras", ".skops", ".jit"),
+    endings=(".zip", ".npz", ".pt", ".pth", ".ckpt", ".pt2", ".ptl", ".mar", ".keras", ".skops", ".jit"),
 )

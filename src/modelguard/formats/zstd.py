@@ -1,4 +1,4 @@
-"""Reads Zstandard: expanded, by all formats (RFC 8878). Needs Python 3.14 or the package zstandard."""
+"""Reads Zstandard: expanded, by all formats (RFC 8878). Needs the package zstandard."""
 
 from __future__ import annotations
 

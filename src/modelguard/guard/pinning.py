@@ -143,7 +143,7 @@ def _completed(draft: Entry, examination: Examination) -> Entry:
         draft,
         files=tuple(_locked(artifact, examination) for artifact in examination.snapshot.artifacts),
         provenance=_provenance(examination),
-        remote_code=any(fact.permission == "remote-code" for fact in examination.dossier.all(Asks)),
+        remote_code=any(_is_loadable_code(fact) for fact in examination.dossier.all(Asks)),
     )
 
 
@@ -163,6 +163,11 @@ def _provenance(examination: Examination) -> ProvenanceRecord:
         signed_at=signed.signed_at,
         root=signed.root,
     )
+
+
+def _is_loadable_code(fact: Asks) -> bool:
+    """Tell whether a framework's loader could run this code: scripts, notebooks and pages are run by people."""
+    return fact.permission == "remote-code" and not fact.hazard.startswith(("script", "notebook", "browser-"))
 
 
 def _locked(artifact: Artifact, examination: Examination) -> LockedFile:

@@ -60,6 +60,13 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         "the classes are in the file itself, as a program that runs when the model is called",
         "__torch__ torch",
     ),
+    (
+        "nemo",
+        "Classes that configurations of NVIDIA NeMo name",
+        False,
+        "the configuration makes objects of the installed nemo package, by name",
+        "",
+    ),
     ("catboost", "Models of CatBoost", True, "a model as bytes, read by catboost's own parser", "catboost"),
     (
         "hf-trainer",
