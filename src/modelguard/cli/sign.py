@@ -23,8 +23,21 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     "--identity-token", metavar="TOKEN", help="OIDC token (- reads stdin): sign keylessly; needs --trust-config."
 )
 @click.option("--trust-config", type=_FILE, help="Client trust config of the Sigstore instance to sign with.")
-@click.option("--form", type=click.Choice(["model", "file"]), default="model", show_default=True)
-@click.option("--hash", "algorithm", type=click.Choice(["sha256", "blake2b", "blake3"]), default="sha256")
+@click.option(
+    "--form",
+    type=click.Choice(["model", "file"]),
+    default="model",
+    show_default=True,
+    help="Sign all files as a model, or the bytes of one file.",
+)
+@click.option(
+    "--hash",
+    "algorithm",
+    type=click.Choice(["sha256", "blake2b", "blake3"]),
+    default="sha256",
+    show_default=True,
+    help="Hash of the files in a model's signature.",
+)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the bundle.")
 def sign(path: Path, output: Path | None, form: str, **options: Any) -> int:
     """Sign a model (a directory or a file) as an OpenSSF Model Signing bundle.
