@@ -28,7 +28,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     type=click.Choice(["model", "file"]),
     default="model",
     show_default=True,
-    help="Sign a manifest of a directory, or the bytes of one file.",
+    help="Sign all files as a model, or the bytes of one file.",
 )
 @click.option(
     "--hash",
@@ -36,7 +36,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     type=click.Choice(["sha256", "blake2b", "blake3"]),
     default="sha256",
     show_default=True,
-    help="The digest that the manifest names files by.",
+    help="Hash of the files in a model's signature.",
 )
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the bundle.")
 def sign(path: Path, output: Path | None, form: str, **options: Any) -> int:
