@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: help demo test lint test-all test-matrix fuzz bench clean
+.PHONY: help demo test lint test-all test-slow test-matrix fuzz bench clean
 
 help:
 	@echo "make demo         lock a model, load it, see three refusals"
 	@echo "make test         the light test suite"
 	@echo "make lint         ruff and mypy"
 	@echo "make test-all     also the tests that need frameworks (about 1.5 GB of packages)"
+	@echo "make test-slow    what takes minutes or installs other packages: real model files, other implementations"
 	@echo "make test-matrix  the Hub client in each of its generations"
 	@echo "make fuzz         long fuzzing campaigns; SECONDS=600 sets their length"
 	@echo "make bench        side-by-side measurements"
@@ -48,6 +49,7 @@ test-all: $(VENV)/frameworks
 
 test-slow: $(VENV)/frameworks
 	$(PYTEST) -m slow
+	$(PYTEST) tools/test_interop_signing.py
 
 test-matrix: $(VENV)/test
 	$(BIN)/python tools/test_matrix.py
