@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelguard.policy.judging import Circumstances, judge, unused_excuses
+from modelguard.policy.provenance import read_provenance
 from modelguard.policy.reading import find_policy, load_policy, read_policy
 from modelguard.policy.settings import Policy
 from modelguard.policy.template import policy_text
@@ -167,3 +168,12 @@ def test_a_policy_that_is_not_toml_is_an_error_that_names_the_file(tmp_path: Pat
     path.write_text("mode = ")
     with pytest.raises(PolicyError, match=r"modelguard\.toml"):
         load_policy(path, {})
+
+
+def test_the_signers_that_the_written_policy_shows_are_read() -> None:
+    shown = policy_text(in_pyproject=False).splitlines()
+    start = next(number for number, line in enumerate(shown) if "[provenance.signers" in line)
+    text = "\n".join(line.removeprefix("# ") for line in shown[start : start + 6])
+    found = read_provenance(policy(text))
+    assert [signer.name for signer in found.signers] == ["acme"]
+    assert found.rules[0].signers == ("acme",)

@@ -33,7 +33,13 @@ remote-code = "deny"             # "locked" lets a model run its own code, if th
 # allow = ["Apache-2.0", "MIT", "category:permissive"]
 
 # [{prefix}.provenance]          # writing this table makes missing or wrong signatures refuse
-# require-signature = ["acme/*"]
+# [{prefix}.provenance.signers.acme]
+# method = "key"                 # or "sigstore" (identity and issuer), or "certificate"
+# public-key = "trust/acme.pem"
+# spki-sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+# [[{prefix}.provenance.models]]
+# models = ["acme/*"]
+# signers = ["acme"]
 
 # A finding that is known and accepted. Every excuse has a reason and should have an end.
 # [[{prefix}.excuses]]
