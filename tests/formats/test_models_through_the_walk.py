@@ -13,6 +13,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from flatbuffer_builders import Number, flatbuffer
 from gguf_builders import gguf, string
 from hdf5_builders import File, attribute
 from onnx_builders import external, in_graph, model, node
@@ -101,6 +102,20 @@ def test_the_numbers_of_a_graph_are_named_as_such(tmp_path: Path) -> None:
     assert [fact.path for fact in facts if isinstance(fact, RawNumbers)] == ["m.onnx_data"]
     assert [str(fact.location) for fact in facts if isinstance(fact, Opaque)] == ["m.onnx_data"]
     assert not [fact for fact in facts if isinstance(fact, Asks | Malformed | Unread)]
+
+
+def test_metadata_behind_a_tflite_model_is_read_as_an_archive(tmp_path: Path) -> None:
+    def with_member(name: str, data: bytes) -> list[Fact]:
+        buffer = BytesIO(flatbuffer({0: Number(3)}, b"TFL3"))
+        with ZipFile(buffer, "a") as made:
+            made.writestr(name, data)
+        return facts_of(tmp_path, {"m.tflite": buffer.getvalue()})
+
+    sound = with_member("labels.txt", b"cat\ndog\n")
+    assert recognised(sound)["m.tflite"] == ("tflite", "zip")
+    assert not [fact for fact in sound if isinstance(fact, Asks | Malformed | Unread | Opaque)]
+    hidden = with_member("labels.pkl", PAYLOAD)
+    assert "posix.system" in [fact.qualified for fact in hidden if isinstance(fact, Import)]
 
 
 @pytest.mark.parametrize("name", ["m.safetensors", "m.gguf", "m.onnx", "m.h5", "m.keras", "m.tflite", "saved_model.pb"])

@@ -16,13 +16,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.checks.check import Check
-from modelguard.terms.facts import Dossier, Malformed
+from modelguard.terms.facts import Dossier, Malformed, RawNumbers
 from modelguard.terms.finding import Finding, Severity
 
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
-    """Report every broken rule."""
+    """Report every broken rule.
+
+    A name such as `model.bin` promises a checkpoint, but may also be the plain numbers of a graph that names it so.
+    """
+    numbers = {fact.path for fact in dossier.all(RawNumbers)}
     for fact in dossier.all(Malformed):
+        if fact.rule == "wrong-format" and not fact.location.members and fact.location.path in numbers:
+            continue
         yield Finding(
             check=CHECK.name,
             area=CHECK.area,

@@ -2,7 +2,8 @@
 
 Why it matters
     A file of unknown kind may be anything: a program, an archive, a format with code in it. What is not known is
-    refused.
+    refused. A file that a graph beside it names as plain numbers (external data of ONNX, `.bin` of OpenVINO, data files
+    of a TensorFlow checkpoint) is not unknown: nothing but numbers is read out of it.
 
 What to do
     Leave the file out when it is not needed: `modelguard lock REF --exclude PATH`. If it is, and you know what it is,
@@ -17,13 +18,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.checks.check import Check
-from modelguard.terms.facts import Dossier, Opaque
+from modelguard.terms.facts import Dossier, Opaque, RawNumbers
 from modelguard.terms.finding import Finding, Severity
 
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
-    """Report every part that no format accepted."""
+    """Report every part that no format accepted, unless a file of the model names it as plain numbers."""
+    numbers = {fact.path for fact in dossier.all(RawNumbers)}
     for fact in dossier.all(Opaque):
+        if not fact.location.members and fact.location.path in numbers:
+            continue
         start = f", starting with {fact.head}" if fact.head else ""
         yield Finding(
             check=CHECK.name,

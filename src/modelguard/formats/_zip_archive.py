@@ -300,7 +300,11 @@ def _add_gap(survey: _Survey, start: int, end: int) -> None:
     if start == 0 and end == survey.content.size:
         survey.gaps.append((start, end))
         return
-    if start == 0:
+    if start == 0 and survey.content.head(8)[4:] == b"TFL3":
+        # TensorFlow Lite keeps labels and descriptions in an archive behind the model, which its own format reads:
+        # https://ai.google.dev/edge/litert/models/metadata
+        survey.notes.append(("zip-behind-tflite", f"an archive of metadata stands behind {length} bytes of model"))
+    elif start == 0:
         survey.fault("zip-prefix", f"{length} bytes stand before the archive")
     elif end == survey.content.size:
         survey.fault("zip-trailing", f"{length} bytes stand after the archive")
