@@ -7,6 +7,7 @@ Everything else is one of the classes below. `describe` turns them into the valu
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -176,18 +177,34 @@ def describe(raw: Raw) -> Value:
 def _describe(raw: Raw, depth: int, room: count[int]) -> Value:
     kind = type(raw)
     if kind is bytes:
-        return Constant(text_of(raw), len(raw))
+        return _text(raw)
     if raw is None or kind in (bool, int):
-        return Constant(raw)
+        return _number(raw)
     if kind is Blob:
         return _blob(raw)
     if kind is Named:
-        return Global(raw.module, raw.name)
+        return _global(raw.module, raw.name)
     if depth == 0:
         return Unknown("nested too deeply")
     if next(room) <= 0:
         return Unknown("too many values to show")
     return _compound(raw, kind, depth - 1, room)
+
+
+# Values are frozen, so that the same one can stand for the same constant each time; making one anew costs more.
+@lru_cache(maxsize=2048)
+def _text(raw: bytes) -> Constant:
+    return Constant(text_of(raw), len(raw))
+
+
+@lru_cache(maxsize=8192, typed=True)
+def _number(raw: int | None) -> Constant:
+    return Constant(raw)
+
+
+@lru_cache(maxsize=2048)
+def _global(module: str, name: str) -> Global:
+    return Global(module, name)
 
 
 def _blob(raw: Blob) -> Value:
@@ -204,7 +221,7 @@ def _blob(raw: Blob) -> Value:
 
 def _compound(raw: Raw, kind: type, depth: int, room: count[int]) -> Value:
     if kind is tuple:
-        return Sequence("tuple", tuple(_describe(item, depth, room) for item in raw))
+        return Sequence("tuple", tuple([_describe(item, depth, room) for item in raw]))
     if kind is list:
         return Sequence("list", None if len(raw) > KEPT else tuple(_describe(item, depth, room) for item in raw))
     if kind is Bag:
@@ -225,7 +242,7 @@ def _compound(raw: Raw, kind: type, depth: int, room: count[int]) -> Value:
     if kind is Called:
         arguments = raw.arguments if type(raw.arguments) is tuple else (Lost("computed arguments"),)
         state = None if raw.state is UNBUILT else _describe(raw.state, depth, room)
-        shown = tuple(_describe(item, depth, room) for item in arguments)
+        shown = tuple([_describe(item, depth, room) for item in arguments])
         return Result(_describe(raw.target, depth, room), shown, state, raw.filled)
     if kind is Held:
         return Persistent(_describe(raw.id, depth, room))
