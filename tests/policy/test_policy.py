@@ -173,7 +173,7 @@ def test_a_policy_that_is_not_toml_is_an_error_that_names_the_file(tmp_path: Pat
 def test_the_signers_that_the_written_policy_shows_are_read() -> None:
     shown = policy_text(in_pyproject=False).splitlines()
     start = next(number for number, line in enumerate(shown) if "[provenance.signers" in line)
-    text = "\n".join(line.removeprefix("# ") for line in shown[start : start + 6])
+    text = "\n".join(line.removeprefix("# ") for line in shown[start : start + 7])
     found = read_provenance(policy(text))
     assert [signer.name for signer in found.signers] == ["acme"]
     assert found.rules[0].signers == ("acme",)

@@ -67,6 +67,20 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         "the configuration makes objects of the installed nemo package, by name",
         "",
     ),
+    (
+        "tflite-flex",
+        "TensorFlow operators inside TensorFlow Lite models",
+        False,
+        "the model needs TensorFlow's own operators, some of which reach files",
+        "",
+    ),
+    (
+        "keras-hub",
+        "Classes of keras-hub that Keras models name",
+        False,
+        "the model makes objects of an installed package, by name",
+        "",
+    ),
     ("catboost", "Models of CatBoost", True, "a model as bytes, read by catboost's own parser", "catboost"),
     (
         "hf-trainer",
