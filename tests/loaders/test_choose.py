@@ -42,9 +42,9 @@ def chosen(formats: dict[str, tuple[str, ...]], file: str | None = None, wanted:
         ("m.keras", ("keras", "zip"), "keras"),
         ("m.h5", ("hdf5",), "keras"),
         ("m.gguf", ("gguf",), "gguf"),
-        ("m.json", ("json", "xgboost-json"), "xgboost"),
-        ("m.ubj", ("xgboost-ubj",), "xgboost"),
-        ("m.txt", ("lightgbm-text", "text"), "lightgbm"),
+        ("m.json", ("json", "xgboost"), "xgboost"),
+        ("m.ubj", ("xgboost",), "xgboost"),
+        ("m.txt", ("lightgbm", "text"), "lightgbm"),
         ("m.cbm", ("catboost",), "catboost"),
     ],
 )

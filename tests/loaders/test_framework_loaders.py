@@ -196,7 +196,7 @@ def test_an_xgboost_model_predicts_as_the_raw_one(ending: str, target: str, tmp_
     file = tmp_path / f"model{ending}"
     file.write_bytes(made.get_booster().save_raw("ubj" if ending == ".model" else ending[1:]))
     made.save_model(tmp_path / f"whole{ending}") if ending != ".model" else None
-    loaded = XGBOOST.load(handover(file, "xgboost-json", target=target, args=({"nthread": 1},) if not target else ()))
+    loaded = XGBOOST.load(handover(file, "xgboost", target=target, args=({"nthread": 1},) if not target else ()))
     got = loaded.predict(xgboost.DMatrix(X)) if not target else loaded.predict_proba(X)[:, 1]
     assert np.allclose(got, made.predict_proba(X)[:, 1])
 
@@ -208,10 +208,10 @@ def test_a_lightgbm_model_predicts_as_the_raw_one(tmp_path: Path) -> None:
     )
     file = tmp_path / "model.txt"
     made.save_model(file)
-    loaded = LIGHTGBM.load(handover(file, "lightgbm-text"))
+    loaded = LIGHTGBM.load(handover(file, "lightgbm"))
     assert np.array_equal(loaded.predict(X), lightgbm.Booster(model_file=file).predict(X))
     with pytest.raises(LoaderError, match="model_str"):
-        LIGHTGBM.load(handover(file, "lightgbm-text", model_str="tree"))
+        LIGHTGBM.load(handover(file, "lightgbm", model_str="tree"))
 
 
 def test_catboost_is_used_when_it_is_there_and_named_when_not(tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ NATURAL: dict[str, Natural] = {
     "onnxruntime": _row("onnx"),
     "keras": _row(named="keras hdf5", endings=".keras .h5 .hdf5"),
     "gguf": _row("gguf"),
-    "xgboost": _row("xgboost-json xgboost-ubj"),
-    "lightgbm": _row("lightgbm-text"),
+    "xgboost": _row("xgboost"),
+    "lightgbm": _row("lightgbm"),
     "catboost": _row("catboost"),
 }
 _MODELS = frozenset().union(*(row.formats | row.named for row in NATURAL.values()))
