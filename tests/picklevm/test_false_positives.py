@@ -74,7 +74,7 @@ def test_pickles_of_values_and_arrays_are_allowed(library: str) -> None:
 @pytest.mark.heavy
 @pytest.mark.parametrize("library", ["scipy", "pandas", "sklearn", "xgboost", "lightgbm", "catboost"])
 def test_pickles_of_a_library_are_allowed(library: str) -> None:
-    pytest.importorskip(library, reason="a framework of requirements/test-frameworks.txt")
+    pytest.importorskip(library, reason="a framework of requirements/frameworks.txt")
     outcome(library, pickled(benign_objects.LIBRARIES[library]()))
 
 
@@ -82,7 +82,7 @@ def test_pickles_of_a_library_are_allowed(library: str) -> None:
 def test_no_more_than_one_object_in_a_hundred_is_refused() -> None:
     libraries = ["core", "numpy", "scipy", "pandas", "sklearn"]
     for library in libraries[1:]:
-        pytest.importorskip(library, reason="a framework of requirements/test-frameworks.txt")
+        pytest.importorskip(library, reason="a framework of requirements/frameworks.txt")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         counted = sum(1 for library in libraries for _ in benign_objects.LIBRARIES[library]())
@@ -120,7 +120,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("compress", [0, ("zlib", 3), ("lzma", 1)], ids=["plain", "zlib", "lzma"])
 def test_joblib_files_of_a_library_are_allowed(alone: Path, library: str, compress: Any) -> None:
     joblib = pytest.importorskip("joblib", reason="writes the files")
-    pytest.importorskip(library, reason="a framework of requirements/test-frameworks.txt")
+    pytest.importorskip(library, reason="a framework of requirements/frameworks.txt")
 
     def write(value: Any, file: Path) -> None:
         joblib.dump(value, file, compress=compress)
@@ -225,8 +225,8 @@ def held_out_objects() -> benign_objects.Objects:
 
 @pytest.mark.heavy
 def test_pickles_that_the_tables_were_not_made_from_are_allowed() -> None:
-    pytest.importorskip("sklearn", reason="a framework of requirements/test-frameworks.txt")
-    pytest.importorskip("pandas", reason="a framework of requirements/test-frameworks.txt")
+    pytest.importorskip("sklearn", reason="a framework of requirements/frameworks.txt")
+    pytest.importorskip("pandas", reason="a framework of requirements/frameworks.txt")
     outcome("held-out", pickled(held_out_objects()))
 
 
