@@ -12,6 +12,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from modelguard.licenses.lineage import Known
 from modelguard.lock import Entry
 from modelguard.policy.settings import Policy
 from modelguard.terms.artifact import Snapshot
@@ -25,6 +26,9 @@ class Case:
 
     `home` is the directory of the policy, to which relative paths in it refer. `lock_trouble` says why there is no
     entry (no lock, no such model); it is empty when an entry was not asked for.
+
+    `gathered` are the facts of the collectors that ran before. `tags` are those of the Hub, where it was asked.
+    `look_up` finds out about a base model by name; without it, only the lock's record of bases is there to ask.
     """
 
     snapshot: Snapshot
@@ -34,6 +38,9 @@ class Case:
     entry: Entry | None = None
     lock_trouble: str = ""
     budget: Budget = field(factory=Budget)
+    gathered: list[Fact] = field(factory=list, eq=False)
+    tags: tuple[str, ...] = ()
+    look_up: Callable[[str], Known] | None = field(default=None, eq=False)
 
 
 @frozen(kw_only=True)

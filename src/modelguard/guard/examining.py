@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from modelguard._registry import parts
 from modelguard.checks.check import Check
 from modelguard.collectors.collector import Case, Collector
 from modelguard.guard.gate import Gate
+from modelguard.licenses.lineage import Known
 from modelguard.lock import Entry
 from modelguard.picklevm.knowledge.lookup import PROFILES
 from modelguard.policy.judging import Circumstances, judge
@@ -53,10 +54,13 @@ def examine_snapshot(
     lock_trouble: str = "",
     collectors: Iterable[str] | None = None,
     facts: Iterable[Fact] = (),
+    tags: tuple[str, ...] = (),
+    look_up: Callable[[str], Known] | None = None,
 ) -> Examination:
     """Examine bytes that are at hand. With an `entry`, they are compared with what it approves.
 
-    `collectors` names those to run (all offline ones by default); `facts` are added to what they gather.
+    `collectors` names those to run (all offline ones by default); `facts` are added to what they gather. `tags` and
+    `look_up` are what the Hub says, for the license: see `Case`.
     """
     case = Case(
         snapshot=snapshot,
@@ -65,6 +69,8 @@ def examine_snapshot(
         home=gate.home,
         entry=entry,
         lock_trouble=lock_trouble,
+        tags=tags,
+        look_up=look_up,
     )
     chosen = [one for one in _collectors() if (one.offline if collectors is None else one.name in set(collectors))]
     dossier = Dossier(snapshot=snapshot, facts=(*facts, *gather(case, chosen)))
@@ -75,11 +81,11 @@ def examine_snapshot(
 
 def gather(case: Case, collectors: Iterable[Collector]) -> list[Fact]:
     """Run collectors one after the other; one that fails leaves `Unread`, and the facts that it wrote before."""
-    facts: list[Fact] = []
+    facts = case.gathered
     for collector in collectors:
         try:
             for fact in collector.gather(case):
-                facts.append(fact)  # noqa: PERF402  # what came before a fault has to stay
+                facts.append(fact)  # what came before a fault has to stay
         except PolicyError:
             raise
         except ModelguardError as error:

@@ -11,7 +11,8 @@ from attrs import evolve, field, frozen
 from modelguard.checks.permission_increase import permission_of
 from modelguard.guard.examining import examine_snapshot
 from modelguard.guard.gate import Gate
-from modelguard.lock import Accepted, Decided, Entry, LockedFile, ProvenanceRecord
+from modelguard.guard.lineage import base_licenses, license_record
+from modelguard.lock import Accepted, Decided, Entry, LicenseRecord, LockedFile, ProvenanceRecord
 from modelguard.sources.source import Listed, Resolved, source_for
 from modelguard.terms.artifact import Artifact, HubRef, Location, ModelRef
 from modelguard.terms.errors import NotFound
@@ -60,7 +61,9 @@ def pin(ref: ModelRef, gate: Gate, wish: Wish, existing: Entry | None = None) ->
     snapshot = source.fetch(chosen, gate.store, gate.options, expected)
     draft = _draft(resolved, existing, wish, keep=keep)
     changes = [] if existing is None else [*_identity_changes(existing, draft)]
-    examination = examine_snapshot(snapshot, gate, entry=draft, facts=changes)
+    examination = examine_snapshot(
+        snapshot, gate, entry=draft, facts=changes, tags=resolved.tags, look_up=base_licenses(gate, existing)
+    )
     entry = _completed(draft, examination)
     if existing is not None and _same(existing, entry):
         return existing, examination
@@ -116,6 +119,7 @@ def _draft(resolved: Resolved, existing: Entry | None, wish: Wish, *, keep: bool
         include=wish.include,
         exclude=wish.exclude,
         accepted=wish.accept,
+        license=LicenseRecord() if existing is None else existing.license,
         provenance=ProvenanceRecord() if existing is None else existing.provenance,
         approval=Decided(
             state=existing.approval.state if existing is not None and keep else "approved",
@@ -142,6 +146,7 @@ def _completed(draft: Entry, examination: Examination) -> Entry:
     return evolve(
         draft,
         files=tuple(_locked(artifact, examination) for artifact in examination.snapshot.artifacts),
+        license=license_record(examination.dossier),
         provenance=_provenance(examination),
         remote_code=any(_is_loadable_code(fact) for fact in examination.dossier.all(Asks)),
     )

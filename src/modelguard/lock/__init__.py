@@ -19,6 +19,7 @@ A damaged lock is an error, never an empty lock.
 from modelguard.lock.document import Lock, update
 from modelguard.lock.entry import (
     Accepted,
+    BaseRecord,
     Decided,
     Entry,
     LicenseRecord,
@@ -29,6 +30,7 @@ from modelguard.lock.entry import (
 
 __all__ = [
     "Accepted",
+    "BaseRecord",
     "Decided",
     "Entry",
     "LicenseRecord",

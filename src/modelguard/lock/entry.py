@@ -38,6 +38,16 @@ class Accepted:
 
 
 @frozen(kw_only=True)
+class BaseRecord:
+    """A base model: made into model `of` in the manner of `relation`; `license` is its expression when locked."""
+
+    id: str
+    of: str
+    relation: str = "base"
+    license: str = "NOASSERTION"
+
+
+@frozen(kw_only=True)
 class LicenseRecord:
     """The license of the model as an SPDX expression, with what it rests on."""
 
@@ -47,6 +57,7 @@ class LicenseRecord:
     confidence: str = ""
     table: str = ""
     evidence: tuple[str, ...] = ()
+    bases: tuple[BaseRecord, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from modelguard.lock.entry import (
     STATES,
     Accepted,
+    BaseRecord,
     Decided,
     Entry,
     LicenseRecord,
@@ -120,6 +121,18 @@ def _read_license(section: Section) -> LicenseRecord:
         confidence=section.text("confidence", ""),
         table=section.text("table", ""),
         evidence=section.texts("evidence"),
+        bases=tuple(_read_base(part) for part in section.sections("bases")),
+    )
+    section.finish()
+    return record
+
+
+def _read_base(section: Section) -> BaseRecord:
+    record = BaseRecord(
+        id=section.text("id"),
+        of=section.text("of"),
+        relation=section.text("relation", "base"),
+        license=section.text("license", "NOASSERTION"),
     )
     section.finish()
     return record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from modelguard.lock.entry import Accepted, Decided, Entry, LicenseRecord, LockedFile, ProvenanceRecord
+from modelguard.lock.entry import Accepted, BaseRecord, Decided, Entry, LicenseRecord, LockedFile, ProvenanceRecord
 
 VERSION = "1.0"
 END = "end-of-lock"
@@ -89,6 +89,8 @@ def _entry_lines(entry: Entry) -> Iterator[str]:
         yield f"  {_file_line(file)},"
     yield "]"
     yield from _table("license", _license_pairs(entry.license))
+    if entry.license.bases:
+        yield from ("bases = [", *(f"  {_base_line(base)}," for base in entry.license.bases), "]")
     yield from _table("provenance", _provenance_pairs(entry.provenance))
     for accepted in sorted(entry.accepted, key=lambda row: (row.check, row.path, row.subject)):
         yield from ("", "[[model.accepted]]", *_pairs(_accepted_pairs(accepted), bare=frozenset({"until"})))
@@ -123,6 +125,10 @@ def _license_pairs(record: LicenseRecord) -> list[tuple[str, object]]:
         ("table", record.table),
         ("evidence", record.evidence),
     ]
+
+
+def _base_line(base: BaseRecord) -> str:
+    return _inline([("id", base.id), ("of", base.of), ("relation", base.relation), ("license", base.license)])
 
 
 def _provenance_pairs(record: ProvenanceRecord) -> list[tuple[str, object]]:

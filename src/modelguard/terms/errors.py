@@ -26,6 +26,7 @@ ModelguardError                 what happened, where, and what to do about it
 │   ├── SignatureMismatch       the signature holds, but for other files than these
 │   ├── SignatureUnsupported    a method, key or version that this release does not verify
 │   └── SigningFailed           a signature could not be made
+├── LicenseError                a license expression cannot be read
 ├── LoaderError                 no loader fits, several do, or its package is missing
 └── ModelRefused                the verdict: carries the whole examination
 """
@@ -169,6 +170,10 @@ class SignatureUnsupported(SignatureError):
 
 class SigningFailed(SignatureError):
     """A signature could not be made: the key, certificate, token or files do not serve."""
+
+
+class LicenseError(ModelguardError):
+    """A license expression is not SPDX."""
 
 
 class LoaderError(ModelguardError):
