@@ -12,6 +12,8 @@ import click
 
 if TYPE_CHECKING:
     from modelguard.guard import Gate
+    from modelguard.lock import Entry
+    from modelguard.reports.report import Background
     from modelguard.sources.source import Progress
     from modelguard.terms.verdict import Examination
 
@@ -65,18 +67,61 @@ def report(examinations: Sequence[Examination], gate: Gate, options: dict[str, A
 
     lock = gate.read_lock() if gate.lock_path.exists() else None
     setting = Setting(
-        lock_path=os.path.relpath(gate.lock_path),
+        lock_path=Path(os.path.relpath(gate.lock_path)).as_posix(),
         lock_lines=tuple((key, lock.line_of(key)) for key in lock.entries) if lock else (),
+        background=tuple(map(_background, lock.entries.values())) if lock else (),
+        pages=_pages(),
         width=_width(),
         colour=_colour(options["output"]),
         show_excused=options["show_excused"],
     )
-    writer = next(one for one in parts("modelguard.reports", Report) if one.name == options["format_"])
-    emit(writer.write(examinations, setting), options["output"])
+    writers = {one.name: one for one in parts("modelguard.reports", Report)}
+    emit(writers[options["format_"]].write(examinations, setting), options["output"])
+    if options["format_"] == "github":
+        _summarize(writers["markdown"].write(examinations, setting))
     if all(map(_is_empty, examinations)):
         click.echo("nothing was examined", err=True)
         return INCOMPLETE
     return 0 if all(one.allowed for one in examinations) else REFUSED
+
+
+def _background(entry: Entry) -> Background:
+    """Return what a report may tell from the lock about a model."""
+    from modelguard.reports.report import Background  # as above
+
+    moments = (
+        (entry.revision_date, "revision made"),
+        (entry.resolved_at, "revision resolved"),
+        (entry.provenance.signed_at, "signed"),
+        (entry.approval.at, entry.approval.state),
+        (entry.approval.until, "approval ends"),
+        *((one.until, f"acceptance of {one.check} ends") for one in entry.accepted),
+    )
+    return Background(
+        key=entry.id,
+        license=entry.license.expression,
+        declared=entry.license.declared,
+        signer=entry.provenance.identity or entry.provenance.signer,
+        state=entry.approval.state,
+        by=entry.approval.by,
+        reason=entry.approval.reason,
+        moments=tuple((when, what) for when, what in moments if when),
+    )
+
+
+def _pages() -> tuple[tuple[str, str], ...]:
+    from modelguard._registry import parts  # as above
+    from modelguard.checks.check import Check
+
+    return tuple((one.name, one.page) for one in parts("modelguard.checks", Check))
+
+
+def _summarize(document: str) -> None:
+    """Append a Markdown document to the step summary of GitHub Actions, if this runs there."""
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8", newline="\n") as file:
+            file.write(document)
 
 
 def _is_empty(examination: Examination) -> bool:

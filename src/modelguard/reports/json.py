@@ -1,4 +1,8 @@
-"""The report for programs: one JSON object, of which docs/reference/report.schema.json is the schema."""
+"""The report for programs: one JSON object, of which docs/reference/report.schema.json is the schema.
+
+Names are given exactly as they are in the model, so that programs can compare them; the document itself is ASCII, and
+what does not print is escaped as JSON escapes it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from modelguard.reports._telling import Told, told
 from modelguard.reports.report import Report, Setting
 from modelguard.terms.artifact import Location
 from modelguard.terms.facts import Asks, Fact, Import, Recognised
 from modelguard.terms.finding import Finding
-from modelguard.terms.verdict import Allowed, Decision, Examination, Refused
+from modelguard.terms.verdict import Examination
 
 SCHEMA = "modelguard/report/1"
 
@@ -18,15 +23,11 @@ SCHEMA = "modelguard/report/1"
 def write(examinations: Sequence[Examination], _: Setting) -> str:
     """Return the document, with sorted keys and one final line feed."""
     document = {"schema": SCHEMA, "examinations": [as_object(one) for one in examinations]}
-    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 def as_object(examination: Examination) -> dict[str, Any]:
     """Return one examination as plain lists and dicts."""
-    verdict = examination.verdict
-    decisions: dict[Finding, tuple[str, Decision]] = {}
-    for name, group in _groups(verdict):
-        decisions.update((decision.finding, (name, decision)) for decision in group)
     return {
         "ref": str(examination.snapshot.ref),
         "revision": examination.snapshot.revision,
@@ -34,13 +35,8 @@ def as_object(examination: Examination) -> dict[str, Any]:
         "artifacts": _artifacts(examination),
         "imports": _imports(examination),
         "permissions": [_permission(fact) for fact in examination.dossier.all(Asks)],
-        "findings": [_finding(finding, name, decision.line) for finding, (name, decision) in decisions.items()],
+        "findings": [_finding(one) for one in told(examination)],
     }
-
-
-def _groups(verdict: Allowed | Refused) -> list[tuple[str, tuple[Decision, ...]]]:
-    because = verdict.because if isinstance(verdict, Refused) else ()
-    return [("refused", because), ("noted", verdict.noted), ("excused", verdict.excused)]
 
 
 def _artifacts(examination: Examination) -> list[dict[str, Any]]:
@@ -71,7 +67,8 @@ def _permission(fact: Asks) -> dict[str, Any]:
     return {"permission": fact.permission, "name": fact.name, "detail": fact.detail, "location": _location(fact)}
 
 
-def _finding(finding: Finding, decision: str, line: str) -> dict[str, Any]:
+def _finding(one: Told) -> dict[str, Any]:
+    finding = one.finding
     return {
         "check": finding.check,
         "area": finding.area,
@@ -81,8 +78,8 @@ def _finding(finding: Finding, decision: str, line: str) -> dict[str, Any]:
         "message": finding.message,
         "remedy": finding.remedy,
         "location": _location(finding),
-        "decision": decision,
-        "line": line,
+        "decision": one.sort,
+        "line": one.line,
     }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import fill
 
+from modelguard.reports._telling import Told, bytes_text, counted, named, summary, told, total_size, totals
 from modelguard.reports.report import Report, Setting
 from modelguard.terms.artifact import printable
 from modelguard.terms.facts import Import
 from modelguard.terms.finding import Severity
-from modelguard.terms.verdict import Decision, Examination, Refused
+from modelguard.terms.verdict import Examination
 
-_COLOURS = {"refused": "31;1", "allowed": "32;1", "note": "33", "dim": "2"}
+_COLOURS = {"refused": "31;1", "allowed": "32;1", "noted": "33", "excused": "2", "dim": "2"}
 _SHOWN_IMPORTS = 12
 
 
@@ -20,81 +21,85 @@ def write(examinations: Sequence[Examination], setting: Setting) -> str:
     lines: list[str] = []
     for examination in examinations:
         lines += [*_examination(examination, setting), ""]
-    refused = sum(not one.allowed for one in examinations)
-    allowed = len(examinations) - refused
-    lines.append(f"{len(examinations)} examined · {allowed} allowed · {refused} refused")
+    if len(examinations) > 1:
+        lines += [_table(examinations, setting), ""]
+    lines.append(totals(examinations))
     return "\n".join(lines) + "\n"
 
 
 def _examination(examination: Examination, setting: Setting) -> Iterator[str]:
-    verdict = examination.verdict
     word = "allowed" if examination.allowed else "refused"
     snapshot = examination.snapshot
-    size = sum(artifact.size for artifact in snapshot.artifacts)
-    name = printable(str(snapshot.ref))
-    extent = f"{_count(len(snapshot.artifacts), 'file')}, {_bytes(size)}"
-    yield f"{_coloured(word.upper(), word, setting)}  {name}  ({extent})"
-    yield from _imports(examination)
-    if isinstance(verdict, Refused):
-        for decision in _worst_first(verdict.because):
-            yield from _decision(decision, "refused", setting)
-    for decision in _worst_first(verdict.noted):
-        if decision.finding.severity > Severity.INFO:
-            yield from _decision(decision, "note", setting)
-    if setting.show_excused:
-        for decision in verdict.excused:
-            yield from _decision(decision, "dim", setting)
-    elif verdict.excused:
-        yield f"  {_count(len(verdict.excused), 'excused finding')}, shown by --show-excused"
+    extent = f"{counted(len(snapshot.artifacts), 'file')}, {bytes_text(total_size(snapshot))}"
+    yield f"{_coloured(word.upper(), word, setting)}  {printable(str(snapshot.ref))}  ({extent})"
+    yield from _folded("  ", summary(examination), setting)
+    yield from _imports(examination, setting)
+    for one in told(examination, excused=setting.show_excused):
+        # What is noted and of no weight would bury the rest; --format json lists it.
+        if one.sort != "noted" or one.finding.severity > Severity.INFO:
+            yield from _told(one, named(snapshot), setting)
+    excused = len(examination.verdict.excused)
+    if excused and not setting.show_excused:
+        yield f"  {counted(excused, 'excused finding')}, shown by --show-excused"
 
 
-def _imports(examination: Examination) -> Iterator[str]:
+def _imports(examination: Examination, setting: Setting) -> Iterator[str]:
     grants: dict[str, str] = {}
     for fact in examination.dossier.all(Import):
         grants.setdefault(fact.qualified, fact.profiles[0] if fact.profiles else "no profile")
     shown = sorted(grants.items())[:_SHOWN_IMPORTS]
     for name, grant in shown:
-        yield f"  imports {printable(name)} ({grant})"
+        yield from _folded("  ", f"imports {name} ({grant})", setting)
     if len(grants) > len(shown):
         yield f"  imports {len(grants) - len(shown)} more, listed by --format json"
 
 
-def _worst_first(decisions: Sequence[Decision]) -> list[Decision]:
-    return sorted(decisions, key=lambda decision: (-decision.finding.severity, str(decision.finding.location)))
-
-
-def _decision(decision: Decision, style: str, setting: Setting) -> Iterator[str]:
-    finding = decision.finding
-    yield f"  {_coloured(f'{finding.severity}[{finding.check}]', style, setting)} {finding.location}"
+def _told(one: Told, model: str, setting: Setting) -> Iterator[str]:
+    finding = one.finding
+    head = f"{finding.severity}[{finding.check}]"
+    yield f"  {_coloured(head, one.sort, setting)} {model}: {finding.location}"
     yield from _folded("     ", finding.message, setting)
     if finding.remedy:
         yield from _folded("     → ", finding.remedy, setting)
-    yield f"     {_coloured(f'decided by {decision.line}', 'dim', setting)}"
+    word = {"refused": "refused by", "noted": "noted by", "excused": "excused by"}[one.sort]
+    for line in _folded("     ", f"{word} {one.line}", setting):
+        yield _coloured(line, "dim", setting)
+
+
+def _table(examinations: Sequence[Examination], setting: Setting) -> str:
+    """Return one row a model: what one wants to see first when there are many."""
+    from io import StringIO  # only beside its use, as the next
+
+    from rich import box  # costs tens of milliseconds: only when several models were examined
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in ("model", "verdict", "size", "areas"):
+        table.add_column(title, overflow="fold", justify="right" if title == "size" else "left")
+    for one in examinations:
+        word, style = ("allowed", "green") if one.allowed else ("refused", "bold red")
+        cells = (named(one.snapshot), word, bytes_text(total_size(one.snapshot)), summary(one))
+        table.add_row(*(Text(cell, style=style if cell == word else "") for cell in cells))
+    out = StringIO()
+    console = Console(
+        file=out, width=setting.width, force_terminal=setting.colour, no_color=not setting.colour, legacy_windows=False
+    )
+    console.print(table)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
 
 def _folded(indent: str, text: str, setting: Setting) -> Iterator[str]:
     blank = " " * len(indent)
-    yield fill(
+    yield from fill(
         printable(text), setting.width, initial_indent=indent, subsequent_indent=blank, break_on_hyphens=False,
         break_long_words=False,
-    )  # fmt: skip
+    ).splitlines() or [indent]  # fmt: skip
 
 
 def _coloured(text: str, style: str, setting: Setting) -> str:
     return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m" if setting.colour else text
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _bytes(size: int) -> str:
-    amount = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
 
 
 REPORT = Report(name="text", title="for people at a terminal", write=write)
