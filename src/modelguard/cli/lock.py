@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelguard.cli._deciding import day, who
 from modelguard.cli._options import INCOMPLETE, REFUSED, gate_options, open_gate, report, report_options
 from modelguard.cli._progress import bars
 from modelguard.cli.command import Subcommand
@@ -99,9 +100,9 @@ def _wish(options: dict[str, Any], *, upgrade: bool) -> Wish:
         include=options["include"],
         exclude=options["exclude"],
         accept=tuple(_accepted(text, options) for text in options["accept"]),
-        by=_who() if options["by"] is None else options["by"],
+        by=who() if options["by"] is None else options["by"],
         reason=options["reason"],
-        until=_day(options["until"]),
+        until=day(options["until"]),
     )
 
 
@@ -115,30 +116,7 @@ def _accepted(text: str, options: dict[str, Any]) -> Accepted:
         raise click.UsageError("--accept needs --reason")
     if check not in {one.name for one in parts("modelguard.checks", Check)}:
         raise click.UsageError(f"--accept: there is no check {check!r}; modelguard explain lists them")
-    return Accepted(check=check, subject=subject, reason=options["reason"], until=_day(options["until"]))
-
-
-def _day(text: str) -> str:
-    from datetime import date  # beside its only use
-
-    if not text:
-        return ""
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise click.UsageError(f"--until: expected a day such as 2027-01-31, found {text!r}") from None
-
-
-def _who() -> str:
-    """Return git's idea of who works here, or nothing: never a guess."""
-    import subprocess  # only when something is approved
-
-    try:
-        command = ["git", "config", "user.email"]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.strip()
+    return Accepted(check=check, subject=subject, reason=options["reason"], until=day(options["until"]))
 
 
 def _record(gate: Gate, entries: list[Entry]) -> None:
