@@ -12,7 +12,7 @@ import pytest
 
 from modelguard import LockError, ModelRefused, guarded, guarded_load, verified_snapshot
 from modelguard.guard import Gate
-from modelguard.terms.errors import LoaderError
+from modelguard.terms.errors import LoaderError, NotFound
 from modelguard.terms.verdict import Refused
 from modelguard.testing.models import calling_pickle, tiny_config, tiny_pickle, tiny_safetensors
 
@@ -234,3 +234,10 @@ def test_a_wrapped_function_cannot_use_the_network(model: Path, lock_model: Lock
     lock_model("models/config.json")
     with pytest.raises(ModelRefused):
         guarded(phone_home)("models/config.json")
+
+
+def test_a_locked_file_that_is_gone_is_not_looked_for_on_a_hub(model: Path, lock_model: Locker) -> None:
+    lock_model("models/config.json")
+    (model / "config.json").unlink()
+    with pytest.raises(NotFound, match=r"models/config\.json"):
+        guarded_load("models/config.json")

@@ -115,6 +115,8 @@ def approved_entry(ref: ModelRef, gate: Gate) -> tuple[Entry, str | None]:
     Raises `ModelRefused` when there is none, or when the reference asks for another revision than the locked one.
     """
     entry, trouble = gate.entry_for(ref)
+    if entry is None and isinstance(ref, HubRef) and ref.revision is None:
+        entry, _ = gate.entry_for(LocalRef(ref.repo))  # a locked file that is no longer there looks like a Hub name
     if entry is None and isinstance(ref, LocalRef):
         for parent in PurePosixPath(ref.path).parents:
             entry, _ = gate.entry_for(LocalRef(str(parent)))

@@ -138,7 +138,8 @@ def parse_ref(text: str) -> ModelRef:
     """Read what a user or a lock calls a model.
 
     `org/name[@revision]` and `hf://org/name[@revision]` name a Hub repository; `https://…` a single file;
-    `file:path`, `./path`, `/path`, `~…` and anything that names an existing file or directory a local one.
+    `file:path`, `./path`, `/path`, `~…`, a single word with a dot, and anything that names an existing file or directory
+    a local one.
 
     Raises `RefError`, with the reference printed in escaped form.
     """
@@ -150,9 +151,14 @@ def parse_ref(text: str) -> ModelRef:
         return _url_ref(text)
     if text.startswith("file:"):
         return LocalRef(_clean_path(text, text.removeprefix("file:")))
-    if text.startswith(("./", "../", "/", "~")) or "\\" in text or Path(text).exists():
+    if text.startswith(("./", "../", "/", "~")) or "\\" in text or Path(text).exists() or _is_file_name(text):
         return LocalRef(_clean_path(text, text))
     return _hub_ref(text, text)
+
+
+def _is_file_name(text: str) -> bool:
+    """Tell whether a word is meant as a file although none is there: no Hub should be asked about a mistyped name."""
+    return "/" not in text and "@" not in text and "." in text
 
 
 def parse_key(text: str) -> ModelRef:
