@@ -37,9 +37,17 @@ def license_(refs: tuple[str, ...], **options: Any) -> int:
             examination = _examine(gate.canonical(ref), gate)
         for line in _lines(examination):
             click.echo(line)
-        refused = refused or not examination.allowed
+        refused = refused or _is_refused(examination)
     click.echo(f"note: {DISCLAIMER}")
     return REFUSED if refused else 0
+
+
+def _is_refused(examination: Examination) -> bool:
+    """Tell whether anything about the license refuses; that other contents were not looked into is meant so here."""
+    from modelguard.terms.verdict import Refused  # as above
+
+    verdict = examination.verdict
+    return isinstance(verdict, Refused) and any(one.finding.check != "not-examined" for one in verdict.because)
 
 
 def _examine(ref: ModelRef, gate: Gate) -> Examination:

@@ -18,7 +18,7 @@ WEIGHTY = (
     "internal", "limited", "may", "military", "modified", "must", "never", "no", "non", "noncommercial", "nor", "not",
     "notwithstanding", "only", "outside", "paid", "pay", "permission", "personal", "prohibit", "prohibited",
     "provided", "purposes", "required", "research", "restricted", "restriction", "revocable", "revoke", "royalties",
-    "royalty", "shall", "solely", "terminate", "unless", "without",
+    "royalty", "shall", "solely", "terminate", "unless", "unmodified", "without",
 )  # fmt: skip
 _WEIGHTY = frozenset(WEIGHTY)
 _WORD = re.compile(r"[^\W_]+")
@@ -28,15 +28,27 @@ _COPYRIGHT = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
+# Marks of enumerations (`1.`, `(a)`, `iv)`), a phrase that a license makes void, the title of a short license.
+_ENUMERATION = re.compile(r"(?:(?<=\s)|^)\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)](?=\s)", re.IGNORECASE)
+_RESERVED = re.compile(r"\ball\s+rights\s+reserved\b", re.IGNORECASE)
+_TITLE = re.compile(
+    r"\A[\W_]*(?:the\s+)?(?:bsd|mit|isc)\b[^\n]{0,40}\blicen[cs]e\b[^\n]{0,20}$", re.IGNORECASE | re.MULTILINE
+)
+
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text in lower case, without copyright lines that say nothing else."""
-    text = _COPYRIGHT.sub(_if_weighty, unicodedata.normalize("NFKC", text))
+    """Return the words of a text in lower case, without what makes no difference to what it grants.
+
+    That is copyright lines and a short license's title where they say nothing else, and marks of enumerations.
+    """
+    text = unicodedata.normalize("NFKC", text)
+    for pattern in (_COPYRIGHT, _TITLE, _RESERVED, _ENUMERATION):
+        text = pattern.sub(_if_weighty, text)
     return _WORD.findall(text.lower())
 
 
 def _if_weighty(match: re.Match[str]) -> str:
-    """Keep a copyright line that grants or forbids something."""
+    """Keep a line that grants or forbids something."""
     words = set(_WORD.findall(match[0].lower()))
     return match[0] if words & _WEIGHTY else ""
 

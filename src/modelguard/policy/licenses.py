@@ -99,14 +99,23 @@ def _use(section: Section) -> LicenseUse:
         if not _REGION.fullmatch(region):
             raise section.fail(f"regions[{index}]", f"expected EU or a country of two letters, found {region!r}")
     use = LicenseUse(
-        commercial=section.flag("commercial") if "commercial" in section else None,
-        redistribution=section.flag("redistribution") if "redistribution" in section else None,
-        users=section.integer("users") if "users" in section else None,
-        revenue=section.integer("revenue") if "revenue" in section else None,
+        commercial=_flag(section, "commercial"),
+        redistribution=_flag(section, "redistribution"),
+        users=_number(section, "users"),
+        revenue=_number(section, "revenue"),
         regions=regions,
     )
     section.finish()
     return use
+
+
+def _flag(section: Section, key: str) -> bool | None:
+    """Read true or false; None is not said, which is neither."""
+    return None if section.raw(key) is None else section.flag(key)
+
+
+def _number(section: Section, key: str) -> int | None:
+    return None if section.raw(key) is None else section.integer(key)
 
 
 def _clarification(section: Section) -> Clarification:

@@ -31,6 +31,9 @@ remote-code = "deny"             # "locked" lets a model run its own code, if th
 
 # [{prefix}.licenses]            # writing this table makes unclear licenses refuse
 # allow = ["Apache-2.0", "MIT", "category:permissive"]
+# deny = ["category:research-only"]
+# conditional = [{{ license = "llama3.1", accept = ["use-policy", "flow-down", "user-limit"] }}]
+# use = {{ commercial = true, redistribution = false, users = 2_000_000, regions = ["EU"] }}
 
 # [{prefix}.provenance]          # writing this table makes missing or wrong signatures refuse
 # [{prefix}.provenance.signers.acme]
