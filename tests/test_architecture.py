@@ -19,7 +19,7 @@ FLOORS: list[set[str]] = [
         "loaders", "reports",
     },
     {"formats"},
-    {"collectors"},
+    {"collectors", "bom"},
     {"guard"},
     {"intercept"},
     {"monitor", "fleet", "testing"},

@@ -71,7 +71,7 @@ def report(examinations: Sequence[Examination], gate: Gate, options: dict[str, A
         lock_lines=tuple((key, lock.line_of(key)) for key in lock.entries) if lock else (),
         background=tuple(map(_background, lock.entries.values())) if lock else (),
         pages=_pages(),
-        width=_width(),
+        width=terminal_width(),
         colour=_colour(options["output"]),
         show_excused=options["show_excused"],
     )
@@ -139,7 +139,8 @@ def emit(document: str, output: Path | None) -> None:
     temporary.replace(output)
 
 
-def _width() -> int:
+def terminal_width() -> int:
+    """Return the columns of the terminal, between 60 and 120."""
     from shutil import get_terminal_size  # only when a report is written
 
     return max(60, min(120, get_terminal_size((100, 24)).columns))

@@ -23,6 +23,7 @@ code{font:.875em/1.4 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;ov
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;vertical-align:top;padding:.45rem .6rem;border-bottom:1px solid var(--line)}
 thead th{color:var(--soft);font-weight:600}tbody th{font-weight:500;overflow-wrap:anywhere;min-width:9rem}
+td{overflow-wrap:anywhere;min-width:6rem}td:last-child{min-width:11rem}
 .number{text-align:right;white-space:nowrap}
 .badge{display:inline-block;padding:0 .5rem;border:1.5px solid;border-radius:1rem;
 font-size:.85rem;font-weight:600;white-space:nowrap}
