@@ -1,0 +1,80 @@
+"""How bad an advisory is, from what its record says: the database's own word, else a CVSS 3 vector.
+
+CVSS 2 and 4 vectors are not computed (version 4 is a table of 270 rows rather than a formula). A record with nothing
+else has no rating, and a check has to take it as bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from modelguard.advisories.record import Affected, Record
+from modelguard.terms.advisory import Rating
+
+# The words of GitHub (GHSA), RustSec and others in `database_specific.severity`.
+_WORDS: dict[str, Rating] = {
+    "LOW": "low",
+    "MODERATE": "medium",
+    "MEDIUM": "medium",
+    "IMPORTANT": "high",
+    "HIGH": "high",
+    "CRITICAL": "critical",
+}
+
+# Weights and formula: https://www.first.org/cvss/v3.1/specification-document (sections 7.1 and 7.4).
+_WEIGHTS: dict[str, dict[str, float]] = {
+    "AV": {"N": 0.85, "A": 0.62, "L": 0.55, "P": 0.2},
+    "AC": {"L": 0.77, "H": 0.44},
+    "UI": {"N": 0.85, "R": 0.62},
+    "C": {"H": 0.56, "L": 0.22, "N": 0.0},
+    "I": {"H": 0.56, "L": 0.22, "N": 0.0},
+    "A": {"H": 0.56, "L": 0.22, "N": 0.0},
+}
+_PRIVILEGES = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.68, "H": 0.5}}
+_STEPS: tuple[tuple[float, Rating], ...] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
+
+
+def rating(record: Record, affected: Affected | None = None) -> Rating | None:
+    """Return how bad it is, or None when the record does not say it in a way that is understood."""
+    if record.word in _WORDS:
+        return _WORDS[record.word]
+    scores = [
+        score
+        for kind, vector in (*(affected.severity if affected else ()), *record.severity)
+        if kind == "CVSS_V3" and (score := cvss3(vector)) is not None
+    ]
+    return _rating_of(scores)
+
+
+def _rating_of(scores: Iterable[float]) -> Rating | None:
+    highest = max(scores, default=None)
+    if highest is None:
+        return None
+    return next((name for least, name in _STEPS if highest >= least), "low")
+
+
+def cvss3(vector: str) -> float | None:
+    """Return the base score, 0.0 to 10.0, of a CVSS 3.0 or 3.1 vector; None when it is not a whole one."""
+    version, *metrics = vector.split("/")
+    values = dict(metric.partition(":")[::2] for metric in metrics)
+    if version not in {"CVSS:3.0", "CVSS:3.1"} or len(values) != len(metrics):
+        return None
+    try:
+        weights = {name: table[values[name]] for name, table in _WEIGHTS.items()}
+        privileges = _PRIVILEGES[values["S"]][values["PR"]]
+    except KeyError:
+        return None
+    changed = values["S"] == "C"
+    lost = 1 - (1 - weights["C"]) * (1 - weights["I"]) * (1 - weights["A"])
+    impact = 7.52 * (lost - 0.029) - 3.25 * (lost - 0.02) ** 15 if changed else 6.42 * lost
+    if impact <= 0:
+        return 0.0
+    exploitability = 8.22 * weights["AV"] * weights["AC"] * privileges * weights["UI"]
+    total = (impact + exploitability) * (1.08 if changed else 1.0)
+    return _rounded_up(min(total, 10.0))
+
+
+def _rounded_up(value: float) -> float:
+    """Round up to one decimal in whole numbers, as appendix A of the specification does."""
+    whole = round(value * 100_000)
+    return whole / 100_000 if whole % 10_000 == 0 else (whole // 10_000 + 1) / 10

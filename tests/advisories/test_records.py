@@ -1,0 +1,203 @@
+"""OSV records: what is read, what is refused, how bad it is, and the records that are written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelguard.advisories.fields import RecordFault
+from modelguard.advisories.index import keys_of
+from modelguard.advisories.record import LIMIT, Record, parse_record, read_record
+from modelguard.advisories.severity import cvss3, rating
+from modelguard.advisories.writing import Draft, next_id, write_record
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+COMMIT = "a" * 40
+PACKAGE = {"ecosystem": "PyPI", "name": "torch"}
+
+
+def document(**more: Any) -> dict[str, Any]:
+    return {"id": "x_MG-2026-0001", "modified": "2026-11-01T00:00:00Z", **more}
+
+
+def ranged(*events: dict[str, str], kind: str = "ECOSYSTEM", **more: Any) -> dict[str, Any]:
+    return {"ranges": [{"type": kind, "events": list(events), **more}]}
+
+
+GOOD: list[dict[str, Any]] = [
+    document(),
+    document(schema_version="1.7.4", published="2026-10-01T00:00:00.123Z", aliases=None, affected=None),
+    document(affected=[{"package": PACKAGE, **ranged({"introduced": "0"}, {"fixed": "2.6.0"})}]),
+    document(affected=[ranged({"introduced": "0"}, {"fixed": COMMIT}, kind="GIT", repo="https://x.example/a/b")]),
+    document(affected=[{"package": PACKAGE, "versions": ["1.0"]}], made_up_key="later versions of OSV may add keys"),
+]
+
+
+@pytest.mark.parametrize("record", GOOD, ids=str)
+def test_a_valid_record_is_read(record: dict[str, Any]) -> None:
+    assert parse_record(json.dumps(record).encode()).id == "x_MG-2026-0001"
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "no id": ({"modified": "2026-11-01T00:00:00Z"}, "id: is missing"),
+    "id without database": (document(id="nonsense"), "id: expected"),
+    "no modified": ({"id": "CVE-2026-1"}, "modified: is missing"),
+    "modified without zone": (document(modified="2026-11-01T00:00:00"), "modified: expected"),
+    "no such day": (document(modified="2026-02-30T00:00:00Z"), "modified: no such time"),
+    "another major version": (document(schema_version="2.0.0"), "schema_version: this reads version 1"),
+    "aliases as text": (document(aliases="CVE-2026-1"), "aliases: expected a list"),
+    "affected as object": (document(affected={}), "affected: expected a list"),
+    "package without ecosystem": (document(affected=[{"package": {"name": "x"}}]), "affected[0].package.ecosystem"),
+    "neither package nor repository": (document(affected=[{"versions": ["1"]}]), "affected[0].package: is missing"),
+    "range without introduced": (
+        document(affected=[{"package": PACKAGE, **ranged({"fixed": "1"})}]),
+        "affected[0].ranges[0].events: has no event that introduces it",
+    ),
+    "two kinds in one event": (
+        document(affected=[{"package": PACKAGE, **ranged({"introduced": "0", "fixed": "1"})}]),
+        "affected[0].ranges[0].events[0]: an event has exactly one of",
+    ),
+    "fixed and last_affected": (
+        document(
+            affected=[{"package": PACKAGE, **ranged({"introduced": "0"}, {"fixed": "2"}, {"last_affected": "1"})}]
+        ),
+        "has both fixed and last_affected",
+    ),
+    "GIT without repo": (
+        document(affected=[ranged({"introduced": "0"}, kind="GIT")]),
+        "affected[0].ranges[0].repo: is missing",
+    ),
+    "short commit": (
+        document(affected=[ranged({"introduced": "abc123"}, kind="GIT", repo="https://x.example/a/b")]),
+        "expected a full commit id",
+    ),
+    "short digest": (
+        document(database_specific={"indicators": {"sha256": ["abc"]}}),
+        "database_specific.indicators.sha256[0]: expected 64",
+    ),
+}
+
+
+@pytest.mark.parametrize(("record", "reason"), BAD.values(), ids=BAD)
+def test_a_record_that_breaks_a_rule_is_refused_with_the_key(record: dict[str, Any], reason: str) -> None:
+    with pytest.raises(RecordFault) as caught:
+        parse_record(json.dumps(record).encode())
+    assert reason in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"[]", b"{", b"\xff", b'{"id": NaN}', b'{"id": "x_A-1", "id": "x_A-2", "modified": "2026-11-01T00:00:00Z"}'],
+)
+def test_bytes_that_are_no_record_are_refused(data: bytes) -> None:
+    with pytest.raises(RecordFault):
+        parse_record(data)
+
+
+def test_a_deep_or_huge_document_is_refused() -> None:
+    for data in (b"[" * 100_000, b" " * (LIMIT + 1)):
+        with pytest.raises(RecordFault):
+            parse_record(data)
+
+
+words = st.sampled_from(["", "0", "x", "PyPI", "é"])
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(
+    ["id", "modified", "affected", "ranges", "events", "package", "severity", "database_specific", "indicators"]
+)
+
+
+@given(st.dictionaries(KEYS, json_values | st.lists(st.dictionaries(KEYS, json_values, max_size=3), max_size=2)))
+def test_any_object_is_a_record_or_a_fault(record: dict[str, Any]) -> None:
+    try:
+        found = read_record({**document(), **record})
+    except RecordFault:
+        return
+    assert isinstance(found, Record)
+    list(keys_of(found))
+
+
+@given(st.binary(max_size=64))
+def test_any_bytes_are_a_record_or_a_fault(data: bytes) -> None:
+    with pytest.raises(RecordFault):
+        parse_record(data)
+
+
+# --- how bad ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("vector", "score"),
+    [
+        # Vectors of common classes of vulnerability, with the base score that advisories give for them.
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 9.8),
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", 10.0),
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1),
+        ("CVSS:3.0/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:N/A:N", 5.5),
+        ("CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:N/I:N/A:N", 0.0),
+    ],
+)
+def test_a_cvss_3_vector_has_its_published_score(vector: str, score: float) -> None:
+    assert cvss3(vector) == score
+
+
+@pytest.mark.parametrize(
+    "vector", ["", "CVSS:4.0/AV:N", "CVSS:3.1/AV:N", "CVSS:3.1/AV:N/AV:L", "AV:N/AC:L", "CVSS:3.1/x"]
+)
+def test_what_is_no_whole_cvss_3_vector_has_no_score(vector: str) -> None:
+    assert cvss3(vector) is None
+
+
+def test_the_word_of_the_database_comes_before_the_vector() -> None:
+    vector = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]
+    assert rating(read_record(document(severity=vector))) == "critical"
+    assert rating(read_record(document(severity=vector, database_specific={"severity": "MODERATE"}))) == "medium"
+    assert rating(read_record(document(severity=[{"type": "CVSS_V4", "score": "CVSS:4.0/AV:N"}]))) is None
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+DRAFTS = [
+    Draft(summary="Reverse shell", kind="malicious", files=(("bad.pkl", "0" * 64),), severity="critical"),
+    Draft(summary="Whole model", kind="removed", repository="acme/tiny"),
+    Draft(summary="One commit", kind="vulnerable-file", repository="acme/tiny", commits=(COMMIT,), fixed=("b" * 40,)),
+    Draft(
+        summary="Taken over", kind="namespace-hijack", namespace="acme", owner_id="5dd96eb1", aliases=("CVE-2026-1",)
+    ),
+    Draft(
+        summary="Seen", kind="malicious", repository="a/b", references=("https://example.org/report",), details="*x*"
+    ),
+]
+
+
+@pytest.mark.parametrize("draft", DRAFTS, ids=lambda draft: draft.summary)
+def test_a_record_that_is_written_is_valid_osv(draft: Draft) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="the schema is checked where jsonschema is installed")
+    text, record = write_record(draft, "x_MG-2026-0001", NOW)
+    schema = json.loads(Path(__file__).with_name("osv_1_7.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(text))
+    assert parse_record(text.encode()) == record
+    assert record.kind == draft.kind
+    assert list(keys_of(record))
+
+
+def test_a_draft_that_cannot_be_a_record_is_refused() -> None:
+    with pytest.raises(RecordFault, match="full commit id"):
+        write_record(Draft(summary="x", kind="removed", repository="a/b", fixed=("main",)), "x_MG-2026-0001", NOW)
+
+
+def test_the_next_id_is_above_all_of_its_year() -> None:
+    taken = {"x_MG-2026-0007", "x_MG-2025-0099", "GHSA-aaaa-bbbb-cccc", "x_MG-2026-10000"}
+    assert next_id(set(), 2026) == "x_MG-2026-0001"
+    assert next_id(taken, 2026) == "x_MG-2026-10001"
