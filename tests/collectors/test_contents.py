@@ -170,7 +170,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_unread(tmp_path: Path) -> None:
         content.read(0, content.size)
         yield Header(location=content.location, format="never")
 
-    facts = facts_of(tmp_path / "x", b"A" * 100, format_of("slow", b"A", read))
+    facts = facts_of(tmp_path / "x", b"A" * 10_000, format_of("slow", b"A", read))
     assert "shrank" in next(fact.reason for fact in facts if isinstance(fact, Unread))
 
 

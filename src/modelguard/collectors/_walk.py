@@ -51,7 +51,11 @@ class Reading:
             return
         accepting: list[Format] = []
         for format_ in self.formats:
-            yield from _guarded(content, format_, partial(_ask, format_, content, accepting))
+            try:
+                if format_.accepts(content):
+                    accepting.append(format_)
+            except Exception as error:  # noqa: BLE001  # a reader's own mistake must not hide the rest of the model
+                yield _unread(content, format_, error)
         yield from self._compare_name(content, accepting)
         if not accepting:
             yield Opaque(location=content.location, size=content.size, head=_head(content).hex())
@@ -62,16 +66,14 @@ class Reading:
 
     def _compare_name(self, content: Content, accepting: list[Format]) -> Iterator[Fact]:
         """Tell when no format that the name promises is there; one of several is enough."""
-        claiming = [format_ for format_ in self.formats if claims(format_, content.name)]
+        claiming = claimants(self.formats, content.name)
         if claiming and not any(format_ in claiming or format_.name in _STAND_INS for format_ in accepting):
             yield _wrong_format(content, claiming)
 
     def _empty(self, content: Content) -> Fact:
         # A format of text may be empty, as `__init__.py` mostly is; formats with a beginning do not accept nothing.
         claiming = [
-            format_.name
-            for format_ in self.formats
-            if claims(format_, content.name) and not _accepts_nothing(format_, content)
+            format_.name for format_ in claimants(self.formats, content.name) if not _accepts_nothing(format_, content)
         ]
         if not claiming:
             return Noted(location=content.location, format="", rule="empty-file", detail="the file holds no bytes")
@@ -86,28 +88,27 @@ def _accepts_nothing(format_: Format, content: Content) -> bool:
         return False
 
 
-def claims(format_: Format, name: str) -> bool:
-    """Tell whether loaders expect this format under this file name."""
+def claimants(formats: Iterable[Format], name: str) -> list[Format]:
+    """Return the formats that loaders expect under this file name."""
     last = PurePosixPath(name).name.lower()
-    return last in format_.whole_names or any(last.endswith(ending) for ending in format_.endings)
-
-
-def _ask(format_: Format, content: Content, accepting: list[Format]) -> Iterable[Fact]:
-    if format_.accepts(content):
-        accepting.append(format_)
-    return ()
+    return [format_ for format_ in formats if last in format_.whole_names or last.endswith(format_.endings)]
 
 
 def _guarded(content: Content, format_: Format, facts: Callable[[], Iterable[Fact]]) -> Iterator[Fact]:
     """Yield what a reader yields; when it stops with an error, yield `Unread` instead of raising."""
     try:
         yield from facts()
-    except ReadError as error:
-        yield Unread(location=content.location, format=format_.name, reason=str(error))
     except Exception as error:  # noqa: BLE001  # a reader's own mistake must not hide the rest of the model
-        _log.exception("the reader of %s failed on %s", format_.name, content.location)
+        yield _unread(content, format_, error)
+
+
+def _unread(content: Content, format_: Format, error: Exception) -> Unread:
+    """Return the fact about a reader that stopped: at bad bytes, or by a mistake of its own, which is logged."""
+    reason = str(error)
+    if not isinstance(error, ReadError):
+        _log.error("the reader of %s failed on %s", format_.name, content.location, exc_info=error)
         reason = f"internal fault: {type(error).__name__}: {error}"
-        yield Unread(location=content.location, format=format_.name, reason=reason)
+    return Unread(location=content.location, format=format_.name, reason=reason)
 
 
 def _head(content: Content, length: int = HEAD) -> bytes:

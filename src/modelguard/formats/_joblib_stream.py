@@ -21,8 +21,10 @@ def is_joblib(content: Content) -> bool:
     A name further on, or one put together at run time, is met by the reader of the pickle format: it goes on with
     both readings.
     """
-    if not is_marked(content.head(2)):
-        return False
+    return is_marked(content.head(2)) and content.once(_names_wrapper)
+
+
+def _names_wrapper(content: Content) -> bool:
     size = min(content.size, SOUGHT)
     for start in range(0, size, CHUNK):
         if _NAME in content.read(start, min(CHUNK + len(_NAME) - 1, size - start)):

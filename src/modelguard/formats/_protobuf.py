@@ -232,11 +232,21 @@ class Wire:
         return Message(kind, above, start, end, fields, self, frozenset(shortened)), below
 
 
+def _may_begin(head: bytes, shape: Mapping[int, int]) -> bool:
+    """Tell whether the first field can be one of a shape; a tag of more than two bytes is left to the whole test."""
+    if len(head) < 2 or (head[0] & head[1] & 0x80):
+        return True
+    tag = head[0] if head[0] < 0x80 else head[0] & 0x7F | head[1] << 7
+    return shape.get(tag >> 3) == tag & 7
+
+
 def has_shape(content: Content, shape: Mapping[int, int], required: frozenset[int], *, fields: int = 100_000) -> bool:
     """Tell whether the top-level fields of `content` are those of `shape` (number -> wire type), all `required` there.
 
     The last field may be cut off: a truncated file of the format is still one of its files.
     """
+    if required and not _may_begin(content.head(2), shape):
+        return False
     wire = Wire(content, Budget())
     seen: set[int] = set()
     try:

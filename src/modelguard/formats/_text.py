@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from modelguard.terms.artifact import file_type
-from modelguard.terms.content import CHUNK, Content
+from modelguard.terms.content import BEGINNING, CHUNK, Content
 from modelguard.terms.errors import BudgetSpent, ReadError
 
 LIMIT = 16 << 20
@@ -37,6 +37,8 @@ _MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+_MARKS_ALONE = tuple(mark for mark, _ in _MARKS)
+_LONGEST_MARK = 4
 
 
 @frozen
@@ -49,6 +51,12 @@ class Encoding:
 
 def encoding_of(content: Content) -> Encoding | None:
     """Tell how a text is written from its first and last bytes, or None when these are not text."""
+    return content.once(_encoding_of)
+
+
+def _encoding_of(content: Content) -> Encoding | None:
+    if b"\0" in content.head(BEGINNING) and not content.head(_LONGEST_MARK).startswith(_MARKS_ALONE):
+        return None
     head = content.head(PROBE)
     for mark, codec in _MARKS:
         if head.startswith(mark):

@@ -72,6 +72,10 @@ def elements(content: Content, budget: Budget) -> Iterator[Element]:
 
 def root_name(content: Content) -> str:
     """Return the name of the first element as the first bytes have it, or an empty string."""
+    return content.once(_root_name)
+
+
+def _root_name(content: Content) -> str:
     text = content.head(4096).decode("utf-8-sig", "replace").lstrip()
     while text.startswith(("<?", "<!--")):
         text = text.partition("?>" if text.startswith("<?") else "-->")[2].lstrip()

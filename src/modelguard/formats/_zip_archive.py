@@ -84,17 +84,25 @@ def looks_like_zip(content: Content) -> bool:
     return content.head(4) in {records.LOCAL, records.END, records.DESCRIPTOR} or bool(records.ends(content))
 
 
-def member_names(content: Content) -> Iterator[str]:
-    """Yield the names in the directory of the last end record, for formats that know their archives by them.
+def member_names(content: Content) -> tuple[str, ...]:
+    """Return the names in the directory of the last end record, for formats that know their archives by them.
 
     Nothing is compared. What only another record names makes no archive of a special kind: the zip format reads it.
     """
+    return content.once(_member_names)
+
+
+def _member_names(content: Content) -> tuple[str, ...]:
     found = records.ends(content)
+    if not found:
+        return ()
     last = [end for end in found if end.at == found[0].at]
     starts = {start: end.directory_end for end in last for start in (end.directory_end - end.size, end.offset)}
-    for start, limit in sorted(starts.items()):
-        for record in islice(records.directory(content, start, limit), _NAMES):
-            yield record.name
+    return tuple(
+        record.name
+        for start, limit in sorted(starts.items())
+        for record in islice(records.directory(content, start, limit), _NAMES)
+    )
 
 
 def open_archive(content: Content, limit: int) -> Archive:

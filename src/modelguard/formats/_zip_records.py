@@ -91,6 +91,10 @@ def ends(content: Content) -> list[End]:
 
     Raises `BudgetSpent` when there are more than 64.
     """
+    return content.once(_ends)
+
+
+def _ends(content: Content) -> list[End]:
     start = max(0, content.size - WINDOW)
     tail = content.read(start, content.size - start)
     found: list[End] = []

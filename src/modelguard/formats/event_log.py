@@ -6,6 +6,7 @@ Format: https://www.tensorflow.org/tutorials/load_data/tfrecord
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from posixpath import basename
 
 from modelguard.formats.format import Format, Walk
@@ -49,12 +50,23 @@ def _length(content: Content, at: int) -> int | None:
     return int.from_bytes(header[:8], "little")
 
 
-def _masked(data: bytes) -> int:
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
+@cache
+def _table() -> tuple[int, ...]:
+    """Return what each byte does to the checksum."""
+    table = []
+    for byte in range(256):
+        crc = byte
         for _ in range(8):
             crc = crc >> 1 ^ (_POLYNOMIAL if crc & 1 else 0)
+        table.append(crc)
+    return tuple(table)
+
+
+def _masked(data: bytes) -> int:
+    table = _table()
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ table[(crc ^ byte) & 0xFF]
     crc ^= 0xFFFFFFFF
     return ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF
 

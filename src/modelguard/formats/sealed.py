@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from modelguard.formats.format import Format, Walk
-from modelguard.terms.content import Content
+from modelguard.terms.content import BEGINNING, Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact
 
@@ -44,13 +44,18 @@ _MARKS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"-----BEGIN PGP MESSAGE-----", "file encrypted by OpenPGP"),
     (0, b"gocryptfs", "file encrypted by gocryptfs"),
 )
+_FIRST = tuple(mark for offset, mark, _ in _MARKS if not offset)
+_FURTHER = tuple(row for row in _MARKS if row[0])
 # RFC 8878, 3.1.2: frames that decompressors skip; whatever follows one is not looked for.
 _SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
 
 
 def what_is(content: Content) -> str:
     """Return what kind of sealed bytes a content begins with, or an empty string."""
-    for offset, mark, what in _MARKS:
+    head = content.head(BEGINNING)
+    if head.startswith(_FIRST):
+        return next(what for offset, mark, what in _MARKS if not offset and head.startswith(mark))
+    for offset, mark, what in _FURTHER:
         if content.size >= offset + len(mark) and content.read(offset, len(mark)) == mark:
             return what
     return "stream with a skipped frame in front" if _SKIPPED.match(content.head(4)) else ""

@@ -7,6 +7,7 @@ Everything else is one of the classes below. `describe` turns them into the valu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import count
 from typing import Any, TypeAlias
@@ -45,10 +46,14 @@ class Named:
     """A global after name mapping; one object per global and content.
 
     `quiet` holds the opcodes by which it has been called and about which nothing more is to be written down: 1 for
-    REDUCE, 2 for NEWOBJ. `ruled` and `stated` tell whether the tables have rules for its arguments and its state.
+    REDUCE, 2 for NEWOBJ. `ruled` and `stated` tell whether the tables have rules for its arguments and its state,
+    `fine` and `fine_state` are the short ways to tell that those are kept, where there are any; `told` holds the
+    opcodes by which a call that keeps the rules is written down. `listed` tells whether a table lists this very name.
     """
 
-    __slots__ = ("hazard", "module", "name", "profiles", "quiet", "ruled", "stated")
+    __slots__ = (
+        "fine", "fine_state", "hazard", "listed", "module", "name", "profiles", "quiet", "ruled", "stated", "told",
+    )  # fmt: skip
 
     def __init__(self, module: str, name: str, hazard: str, profiles: tuple[str, ...]) -> None:
         self.module = module
@@ -58,6 +63,10 @@ class Named:
         self.quiet = 0
         self.ruled = False
         self.stated = False
+        self.listed = False
+        self.fine: Callable[[tuple[Raw, ...], str], bool] | None = None
+        self.fine_state: Callable[[Raw], bool] | None = None
+        self.told: tuple[str, ...] = ()
 
     @property
     def qualified(self) -> str:

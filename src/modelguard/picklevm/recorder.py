@@ -10,13 +10,14 @@ from collections.abc import Hashable
 
 from modelguard.picklevm.knowledge.lookup import (
     argument_fault,
+    argument_rules,
     grants_for,
     hazard_of,
-    needs_arguments,
-    needs_state,
     state_fault,
+    state_rules,
 )
 from modelguard.picklevm.objects import Bag, Called, Held, Lost, Named, Raw, Table, describe, kind_of, text_of
+from modelguard.picklevm.quick import ARGUMENTS, STATES
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.errors import BudgetSpent
 from modelguard.terms.facts import Build, Call, Fact, Import, Malformed, Noted, Unresolved
@@ -53,7 +54,6 @@ class Recorder:
         self.protocol = 0
         self._seen: set[Hashable] = set()
         self._named: dict[tuple[bytes, bytes, bool], Named] = {}
-        self._quiet: set[tuple[Named, str]] = set()
 
     def add(self, key: Hashable, fact: Fact) -> None:
         """Keep a fact unless one with this key is there. Raises `BudgetSpent` when there are too many."""
@@ -81,7 +81,9 @@ class Recorder:
 
     def unresolved(self, what: str, offset: int, detail: str) -> None:
         """Write down something that cannot be named, once for each detail."""
-        self.add(("unresolved", what, detail), Unresolved(location=self.location.at(offset), what=what, detail=detail))
+        key = ("unresolved", what, detail)
+        if key not in self._seen:
+            self.add(key, Unresolved(location=self.location.at(offset), what=what, detail=detail))
 
     # --- globals -----------------------------------------------------------------------------------------------
 
@@ -123,7 +125,13 @@ class Recorder:
             ),
         )  # fmt: skip
         named = Named(module, name, danger, grants)
-        named.ruled, named.stated = needs_arguments(module, name), needs_state(module, name)
+        rules, states = argument_rules(module, name), state_rules(module, name)
+        named.listed = bool(grants_for(module, name))
+        named.ruled, named.stated = bool(rules), bool(states)
+        if len(rules) == 1:
+            named.fine = ARGUMENTS.get(next(iter(rules)))
+        if len(states) == 1:
+            named.fine_state = STATES.get(next(iter(states)))
         return named
 
     # --- calls -------------------------------------------------------------------------------------------------
@@ -134,13 +142,15 @@ class Recorder:
         if type(target) is not Named:
             self._call_of_no_global(opcode, target, offset)
             return result
+        if opcode in target.told and type(arguments) is tuple and keywords is None:
+            fine = target.fine
+            if not target.ruled or (fine is not None and fine(arguments, opcode)):
+                return result
         if type(arguments) is not tuple and not (type(arguments) is Bag and arguments.kind == "tuple"):
             self.malformed(
                 "pickle-computed-arguments", offset, f"{target.qualified} is called with {kind_of(arguments)}"
             )
-        quiet = (target, opcode)
-        if quiet not in self._quiet:
-            self._write_call(opcode, target, arguments, keywords, offset)
+        self._write_call(opcode, target, arguments, keywords, offset)
         return result
 
     def _write_call(self, opcode: str, target: Named, arguments: Raw, keywords: Raw, offset: int) -> None:
@@ -151,8 +161,9 @@ class Recorder:
                 shown = (*shown, keywords)
             broken = argument_fault(target.module, target.name, tuple(describe(item) for item in shown), opcode)
         else:
-            self._quiet.add((target, opcode))
             target.quiet |= {"REDUCE": 1, "NEWOBJ": 2}.get(opcode, 0)
+        if not broken and opcode not in target.told:
+            target.told += (opcode,)
         key = ("call", target.module, target.name, opcode, broken)
         if key in self._seen:
             return
@@ -212,6 +223,8 @@ class Recorder:
         target.state = state
         named = target.target
         if type(named) is Named and named.stated:
+            if named.fine_state is not None and named.fine_state(state):
+                return
             made_with = target.arguments if type(target.arguments) is tuple else None
             arguments = None if made_with is None else tuple(describe(item) for item in made_with)
             fault = state_fault(named.module, named.name, describe(state), arguments)

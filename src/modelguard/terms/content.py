@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from time import monotonic
+from typing import Any, TypeVar, cast
 
 from attrs import define, field, frozen
 
@@ -15,6 +16,11 @@ from modelguard.terms.errors import BudgetSpent, ReadError
 
 CHUNK = 1 << 20
 """Bytes read at a time when a whole content is walked through."""
+
+BEGINNING = 1 << 12
+"""Bytes at the start of a content that are kept once they were asked for: each format looks at them."""
+
+Answer = TypeVar("Answer")
 
 
 @define
@@ -66,6 +72,7 @@ class Content:
     location: Location
     size: int
     fetch: Callable[[int, int], bytes] = field(repr=False, eq=False)
+    _answers: dict[Any, Any] = field(init=False, repr=False, eq=False, factory=dict)
 
     @classmethod
     def of(cls, data: bytes, location: Location) -> Content:
@@ -84,6 +91,9 @@ class Content:
         """
         if offset < 0 or length < 0 or offset + length > self.size:
             raise ReadError(f"ends early: {length} bytes wanted at {offset}, {max(self.size - offset, 0)} there")
+        kept: bytes | None = self._answers.get(BEGINNING)
+        if kept is not None and offset + length <= len(kept):
+            return kept[offset : offset + length]
         data = self.fetch(offset, length)
         if len(data) != length:
             raise ReadError(f"the file shrank while it was read: {length} bytes wanted at {offset}, {len(data)} came")
@@ -91,7 +101,21 @@ class Content:
 
     def head(self, length: int) -> bytes:
         """Return the first `length` bytes, or all of them if there are fewer."""
+        if length <= BEGINNING:
+            kept: bytes | None = self._answers.get(BEGINNING)
+            if kept is None:
+                kept = self._answers[BEGINNING] = self.read(0, min(BEGINNING, self.size))
+            return kept[:length]
         return self.read(0, min(length, self.size))
+
+    def once(self, question: Callable[[Content], Answer]) -> Answer:
+        """Return what `question` answers about this content, and ask it only the first time.
+
+        For what several formats want to know, such as whether the bytes are text. One that raises is asked again.
+        """
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        return cast("Answer", self._answers[question])
 
     def tail(self, length: int) -> bytes:
         """Return the last `length` bytes, or all of them if there are fewer."""

@@ -18,11 +18,13 @@ __all__ = [
     "Hazard",
     "Profile",
     "argument_fault",
+    "argument_rules",
     "grants_for",
     "hazard_of",
     "needs_arguments",
     "needs_state",
     "state_fault",
+    "state_rules",
 ]
 
 
@@ -37,9 +39,14 @@ def hazard_of(module: str, name: str) -> Hazard | None:
     return None if grants(current, name) else danger_of(module, name)
 
 
+def argument_rules(module: str, name: str) -> frozenset[str]:
+    """Return the names of the rules by which `argument_fault` would look at a call of this global."""
+    return frozenset(grant.rule for grant in grants(module, name) if grant.rule != "any")
+
+
 def needs_arguments(module: str, name: str) -> bool:
     """Tell whether `argument_fault` would look at the opcode or the arguments of a call of this global."""
-    return any(grant.rule != "any" for grant in grants(module, name))
+    return bool(argument_rules(module, name))
 
 
 def argument_fault(module: str, name: str, arguments: tuple[Value, ...], opcode: str) -> str:
@@ -53,9 +60,14 @@ def argument_fault(module: str, name: str, arguments: tuple[Value, ...], opcode:
     return next((fault for fault in faults if fault), "")
 
 
+def state_rules(module: str, name: str) -> frozenset[str]:
+    """Return the names of the rules by which `state_fault` would look at a BUILD on an instance of this global."""
+    return frozenset(grant.state for grant in grants(module, name) if grant.state)
+
+
 def needs_state(module: str, name: str) -> bool:
     """Tell whether `state_fault` would look at what BUILD puts into an instance made by this global."""
-    return any(grant.state for grant in grants(module, name))
+    return bool(state_rules(module, name))
 
 
 def state_fault(module: str, name: str, state: Value, arguments: tuple[Value, ...] | None = None) -> str:
