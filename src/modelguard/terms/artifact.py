@@ -138,8 +138,8 @@ def parse_ref(text: str) -> ModelRef:
     """Read what a user or a lock calls a model.
 
     `org/name[@revision]` and `hf://org/name[@revision]` name a Hub repository; `https://…` a single file;
-    `file:path`, `./path`, `/path`, `~…`, a single word with a dot, and anything that names an existing file or directory
-    a local one.
+    `file:path`, `./path`, `/path`, `~…`, a single word with a dot, and whatever names an existing file or directory a
+    local one.
 
     Raises `RefError`, with the reference printed in escaped form.
     """
