@@ -58,6 +58,7 @@ def test_spdx_is_read_by_the_official_model(bill: Bill) -> None:
     model = pytest.importorskip("spdx_python_model", reason="the model of SPDX comes with spdx-python-model").v3_0_1
     objects = model.SHACLObjectSet()
     model.JSONLDDeserializer().read(io.BytesIO(spdx.write(bill).encode()), objects)
+    model.JSONLDSerializer().write(objects, io.BytesIO())  # raises for a property that is missing or of the wrong kind
     packages = {one.name: one for one in objects.foreach_type(model.ai_AIPackage)}
     assert set(packages) == {"acme/tiny", "acme/base", "file:models/=cmd|x <b>", "acme/odd", "7"}
     assert packages["acme/tiny"].ai_domain == ["text-classification"]
@@ -68,6 +69,12 @@ def test_spdx_is_read_by_the_official_model(bill: Bill) -> None:
     assert not [*objects.missing_ids] or {str(one) for one in objects.missing_ids} <= {
         "https://spdx.org/rdf/3.0.1/terms/ExpandedLicensing/NoAssertionLicense"
     }
+    without_time = spdx.as_object(bill)
+    del without_time["@graph"][0]["created"]
+    objects = model.SHACLObjectSet()
+    model.JSONLDDeserializer().read(io.BytesIO(json.dumps(without_time).encode()), objects)
+    with pytest.raises(ValueError, match="created"):
+        model.JSONLDSerializer().write(objects, io.BytesIO())
     broken = spdx.as_object(bill)
     next(one for one in broken["@graph"] if one["type"] == "ai_AIPackage")["ai_nonsense"] = 1
     with pytest.raises(Exception, match="nonsense"):

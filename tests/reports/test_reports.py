@@ -32,6 +32,7 @@ from reports_builders import (
 
 from modelguard._registry import parts
 from modelguard.cli._options import FORMATS
+from modelguard.reports._html_style import STYLE
 from modelguard.reports._telling import fingerprint, standings, summary, told
 from modelguard.reports.report import Report, Setting
 from modelguard.terms.artifact import HubRef, LocalRef, Location
@@ -383,6 +384,30 @@ def test_the_page_tells_verdict_permissions_license_and_timeline() -> None:
         "ada@acme.example",
     ):
         assert piece in words
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast ratio of two colours `#rrggbb` or `#rgb` (WCAG 2.2, relative luminance)."""
+
+    def luminance(colour: str) -> float:
+        digits = colour if len(colour) == 6 else "".join(digit * 2 for digit in colour)
+        parts_ = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts_]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_every_word_of_the_page_stands_out_from_what_is_behind_it(scheme: int) -> None:
+    blocks = [dict(re.findall(r"--(\w+):#([0-9a-f]+)", block)) for block in STYLE.split("@media (prefers")[:2]]
+    colours = blocks[scheme]
+    assert set(colours) == {"back", "card", "text", "soft", "line", "link", "bad", "warn", "good", "info"}
+    for name in ("text", "soft", "link", "bad", "warn", "good", "info"):
+        for behind in ("back", "card"):
+            assert contrast(colours[name], colours[behind]) >= 4.5, (name, behind)
+    assert "opacity" not in STYLE
 
 
 # --- any text ---------------------------------------------------------------------------------------------------------

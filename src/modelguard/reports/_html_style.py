@@ -35,7 +35,7 @@ dd{margin:0;min-width:0;overflow-wrap:anywhere}
 .findings{list-style:none;margin:0;padding:0}
 .findings li{border-left:4px solid var(--info);padding:.35rem 0 .35rem .75rem;margin:.6rem 0;overflow-wrap:anywhere}
 .findings li.critical,.findings li.high{border-color:var(--bad)}.findings li.medium{border-color:var(--warn)}
-.findings li.excused{opacity:.85;border-left-style:dashed}
+.findings li.excused{border-left-style:dashed}
 .severity{font-weight:700}.critical .severity,.high .severity{color:var(--bad)}.medium .severity{color:var(--warn)}
 .place,.line{color:var(--soft);font-size:.9rem}.remedy{font-weight:500}
 summary{cursor:pointer}details ul{padding-left:1.25rem;overflow-wrap:anywhere}
