@@ -6,8 +6,10 @@ import json
 import re
 import unicodedata
 from html.parser import HTMLParser
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 from xml.etree import ElementTree as Tree
 
@@ -30,12 +32,15 @@ from reports_builders import (
     mixed,
 )
 
+from modelguard import terms
 from modelguard._registry import parts
 from modelguard.cli._options import FORMATS
 from modelguard.reports._html_style import STYLE
-from modelguard.reports._telling import fingerprint, standings, summary, told
+from modelguard.reports._telling import _AREAS_OF_MODULE, fingerprint, standings, summary, told
 from modelguard.reports.report import Report, Setting
 from modelguard.terms.artifact import HubRef, LocalRef, Location
+from modelguard.terms.facts import Fact
+from modelguard.terms.licensing import Licensed, LicenseMeaning, LicenseTerms
 from modelguard.terms.verdict import Examination
 
 REPORTS = {one.name: one for one in parts("modelguard.reports", Report)}
@@ -87,6 +92,17 @@ def test_an_area_that_nobody_looked_at_is_not_called_ok() -> None:
     assert summary(clean()) == "content ok"
     assert summary(empty()) == "nothing was looked at"
     assert [one.area for one in standings(mixed())] == ["lock", "content", "provenance"]
+
+
+def test_facts_of_every_module_belong_to_an_area() -> None:
+    """Otherwise an area that was looked at would be missing from the summaries."""
+    with_facts = {
+        entry.name
+        for entry in iter_modules(terms.__path__)
+        for value in vars(import_module(f"modelguard.terms.{entry.name}")).values()
+        if isinstance(value, type) and issubclass(value, Fact) and value.__module__.endswith(f".{entry.name}")
+    }
+    assert with_facts == set(_AREAS_OF_MODULE)
 
 
 def test_findings_come_worst_first_and_the_refusing_ones_before_the_others() -> None:
@@ -384,6 +400,40 @@ def test_the_page_tells_verdict_permissions_license_and_timeline() -> None:
         "ada@acme.example",
     ):
         assert piece in words
+
+
+def licensed() -> Examination:
+    meaning = LicenseMeaning(
+        expression="LicenseRef-hf-llama3",
+        alternatives=(("LicenseRef-hf-llama3",),),
+        terms=(
+            LicenseTerms(
+                symbol="LicenseRef-hf-llama3",
+                row="llama3",
+                category="proprietary-community",
+                commercial="conditional",
+                obligations=("named-notice", "use-policy"),
+            ),
+        ),
+    )
+    return examination(
+        HubRef("acme", "mixed", REVISION), facts=(Licensed(location=Location("acme/mixed"), meaning=meaning),)
+    )
+
+
+def test_the_license_found_just_now_comes_before_the_one_in_the_lock() -> None:
+    words = Page(written("html", licensed())).words
+    assert "LicenseRef-hf-llama3" in words
+    assert "Apache-2.0" not in words
+    assert "show the notice that the license words; keep to the list of prohibited uses (not legal advice)" in words
+    assert "<code>LicenseRef-hf-llama3</code>" in written("markdown", licensed())
+
+
+def test_a_license_that_offers_a_choice_shows_no_duties() -> None:
+    one = licensed()
+    fact = next(one.dossier.all(Licensed))
+    twofold = evolve(fact, meaning=evolve(fact.meaning, alternatives=(("LicenseRef-hf-llama3",), ("MIT",))))
+    assert "legal advice" not in written("html", examination(HubRef("acme", "mixed"), facts=(twofold,)))
 
 
 def contrast(one: str, other: str) -> float:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Literal, TypeAlias, get_args
 
 from attrs import frozen
 
+from modelguard.reports.report import Background
 from modelguard.terms import facts
 from modelguard.terms.artifact import Snapshot, printable
 from modelguard.terms.facts import Fact
 from modelguard.terms.finding import Area, Finding, Severity
+from modelguard.terms.licensing import Licensed
 from modelguard.terms.verdict import Decision, Examination, Refused
 
 Sort: TypeAlias = Literal["refused", "noted", "excused"]
@@ -25,9 +27,7 @@ _AREAS_OF_MODULE: dict[str, tuple[Area, ...]] = {
     "facts": ("content",),
     "provenance": ("provenance",),
     "licensing": ("license",),
-    "upstream": ("source",),
-    "assessment": ("vendor",),
-    "advisories": ("advisory",),
+    "advisory": ("advisory",),
 }
 
 
@@ -96,6 +96,15 @@ def named(snapshot: Snapshot) -> str:
     """Return `org/name@1a2b3c4`, printable: the lock's name of a model and the head of its revision."""
     key = printable(snapshot.ref.key)
     return f"{key}@{printable(snapshot.revision[:7])}" if snapshot.revision else key
+
+
+def license_of(examination: Examination, background: Mapping[str, Background]) -> str:
+    """Return the license as an SPDX expression: as it was found just now, else as the lock has it, else nothing."""
+    found = examination.dossier.first(Licensed)
+    if found is not None:
+        return found.meaning.expression
+    known = background.get(examination.snapshot.ref.key)
+    return known.license if known else ""
 
 
 def fingerprint(examination: Examination, finding: Finding) -> str:

@@ -6,7 +6,7 @@ anything even so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from modelguard import __version__
@@ -16,6 +16,7 @@ from modelguard.reports._telling import (
     Told,
     bytes_text,
     counted,
+    license_of,
     named,
     standings,
     told,
@@ -26,6 +27,7 @@ from modelguard.reports.report import Background, Report, Setting
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.facts import Asks, Import, Recognised
 from modelguard.terms.finding import Severity
+from modelguard.terms.licensing import OBLIGATIONS, Licensed
 from modelguard.terms.verdict import Examination
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -61,7 +63,7 @@ def write(examinations: Sequence[Examination], setting: Setting) -> str:
         '<h2 id="models-title">Models</h2>',
     ]
     for number, examination in enumerate(examinations, 1):
-        lines += _model(number, examination, background.get(examination.snapshot.ref.key), setting)
+        lines += _model(number, examination, background, setting)
     lines += [
         "</section>",
         "</main>",
@@ -79,9 +81,8 @@ def _overview(examinations: Sequence[Examination], background: dict[str, Backgro
     yield '<thead><tr><th scope="col">Model</th><th scope="col">Verdict</th><th scope="col">License</th>'
     yield '<th scope="col" class="number">Size</th><th scope="col">Areas</th></tr></thead><tbody>'
     for number, one in enumerate(examinations, 1):
-        known = background.get(one.snapshot.ref.key)
         yield f'<tr><th scope="row"><a href="#model-{number}">{_name(named(one.snapshot))}</a></th>'
-        yield f"<td>{_badge(one.allowed)}</td><td>{_text(known.license if known else '') or '–'}</td>"
+        yield f"<td>{_badge(one.allowed)}</td><td>{_text(license_of(one, background)) or '–'}</td>"
         yield f'<td class="number">{bytes_text(total_size(one.snapshot))}</td><td>{_areas(one)}</td></tr>'
     yield "</tbody></table></div></section>"
 
@@ -97,16 +98,20 @@ def _charts(examinations: Sequence[Examination]) -> Iterator[str]:
     yield "</section>"
 
 
-def _model(number: int, examination: Examination, known: Background | None, setting: Setting) -> Iterator[str]:
+def _model(
+    number: int, examination: Examination, background: Mapping[str, Background], setting: Setting
+) -> Iterator[str]:
     snapshot = examination.snapshot
+    known = background.get(snapshot.ref.key)
     yield f'<article id="model-{number}" aria-labelledby="model-{number}-title">'
     yield f'<h3 id="model-{number}-title">{_name(named(snapshot))} {_badge(examination.allowed)}</h3>'
     yield f'<p class="areas">{_areas(examination)}</p>'
     yield "<dl>"
     yield from _row("Revision", snapshot.revision)
     yield from _row("Files", f"{counted(len(snapshot.artifacts), 'file')}, {bytes_text(total_size(snapshot))}")
+    yield from _row("License", license_of(examination, background))
+    yield from _row("It asks you to", _duties(examination))
     if known is not None:
-        yield from _row("License", known.license)
         yield from _row("Declared license", known.declared)
         yield from _row("Signed by", known.signer)
         yield from _row("Approval", " ".join(filter(None, (known.state, known.by and f"by {known.by}"))))
@@ -118,6 +123,15 @@ def _model(number: int, examination: Examination, known: Background | None, sett
         yield f"<h4>Timeline</h4>{timeline(known.moments)}"
     yield from _files(examination)
     yield "</article>"
+
+
+def _duties(examination: Examination) -> str:
+    """Return what the license asks for, if it offers no choice; a table's short account, and no legal advice."""
+    found = examination.dossier.first(Licensed)
+    if found is None or len(found.meaning.alternatives) != 1:
+        return ""
+    names = dict.fromkeys(name for one in found.meaning.of(found.meaning.alternatives[0]) for name in one.obligations)
+    return "; ".join(OBLIGATIONS.get(name, name) for name in names) + (" (not legal advice)" if names else "")
 
 
 def _findings(examination: Examination, setting: Setting) -> Iterator[str]:

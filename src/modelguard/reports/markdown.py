@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modelguard.reports._telling import Told, bytes_text, counted, named, summary, told, total_size, totals
+from modelguard.reports._telling import Told, bytes_text, counted, license_of, named, summary, told, total_size, totals
 from modelguard.reports.report import Report, Setting
 from modelguard.terms.artifact import printable
 from modelguard.terms.facts import Import
@@ -29,10 +29,10 @@ def write(examinations: Sequence[Examination], setting: Setting) -> str:
         "| model | verdict | size | license | areas |",
         "| --- | --- | ---: | --- | --- |",
     ]
-    licenses = {one.key: one.license for one in setting.background}
+    background = {one.key: one for one in setting.background}
     for one in examinations:
         verdict = "✅ allowed" if one.allowed else "❌ **refused**"
-        license_ = licenses.get(one.snapshot.ref.key, "")
+        license_ = license_of(one, background)
         size = bytes_text(total_size(one.snapshot))
         cells = (_code(named(one.snapshot)), verdict, size, _code(license_) if license_ else "", summary(one))
         lines.append(f"| {' | '.join(cells)} |")
