@@ -60,6 +60,11 @@ def test_gpl_3_keeps_its_ambiguity_which_is_no_choice() -> None:
     assert table().meaning_of("MIT OR ISC").alternatives == (("ISC",), ("MIT",))
 
 
+def test_an_ambiguity_within_a_longer_expression_stays_one() -> None:
+    found = table().meaning_of("MIT AND (GPL-3.0-only OR GPL-3.0-or-later)")
+    assert found.alternatives == (("GPL-3.0-only", "GPL-3.0-or-later", "MIT"),)
+
+
 def test_a_list_of_licenses_is_not_a_choice() -> None:
     claim = claim_of_card({"license": ["mit", "cc-by-nc-4.0"]})
     assert claim is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelguard.licenses.claims import Based
-from modelguard.licenses.lineage import DEPTH, MOST, Known, follow
+from modelguard.licenses.lineage import DEPTH, MOST, WAYS, Known, follow
 from modelguard.licenses.rules import conflicts, duties, joined_bases
 from modelguard.licenses.table import table
 from modelguard.terms.licensing import BaseModel, LicenseMeaning
@@ -67,6 +67,14 @@ def test_a_merge_of_very_many_asks_for_a_bounded_number() -> None:
     bases = follow("a/model", [Based(name=f"b/m{n}") for n in range(MOST + 5)], ask)
     assert len(asked) == MOST
     assert sum(bool(base.unknown) for base in bases) == 5
+
+
+def test_a_graph_with_ways_beyond_number_ends_and_is_told() -> None:
+    names = [f"b/m{n}" for n in range(40)]
+    everybody = tuple(Based(name=name) for name in names)
+    bases = follow("a/model", everybody, lambda _: Known(meaning=meaning("mit"), bases=everybody))
+    assert len(bases) == WAYS + 1
+    assert f"more than {WAYS} ways" in bases[-1].unknown
 
 
 def test_each_base_is_asked_for_once() -> None:

@@ -54,7 +54,8 @@ def objecting(
     dossier: Dossier, kind: Kind, check: str, area: Area, severity: Severity, remedy: str
 ) -> Iterator[Finding]:
     """Yield a finding for each objection of one kind, each once."""
-    licensed = dossier.first(Licensed)
+    licensed, ruled = dossier.first(Licensed), dossier.first(LicenseRuled)
+    ended = f"; {', '.join(ruled.ended)}" if ruled and ruled.ended else ""
     for one in dict.fromkeys(objections(dossier)):
         if one.kind == kind and licensed is not None:
             through = f" (imposed through {' → '.join(one.path)})" if one.path else ""
@@ -65,7 +66,7 @@ def objecting(
                 location=licensed.location,
                 subject=one.symbol,
                 message=f"{one.symbol} {one.text}{through}",
-                remedy=remedy,
+                remedy=f"{remedy}{ended}",
             )
 
 

@@ -27,7 +27,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report bases without a known license, and hints at bases that are not declared."""
     for fact in dossier.all(BaseModel):
         if fact.unknown:
-            way = f" ({' → '.join(fact.path)})" if len(fact.path) > 2 else ""
+            way = f" ({' → '.join(map(printable, fact.path))})" if len(fact.path) > 2 else ""
             yield Finding(
                 check=CHECK.name,
                 area=CHECK.area,

@@ -28,7 +28,6 @@ from modelguard.licenses.claims import (
     bases_of_tags,
     claim_of_card,
     claim_of_tags,
-    claim_of_text,
     merged,
 )
 from modelguard.licenses.lineage import Known, follow
@@ -88,8 +87,10 @@ def _read(case: Case, key: str, seen: Seen) -> Iterator[Fact]:
     found = [*_headers(case.gathered)]
     for source, path, claim, _ in found:
         yield from _claimed(seen, source, path, claim)
-    if not seen.claims and case.entry is not None and case.entry.license.declared:
-        yield from _claimed(seen, "lock", key, claim_of_text(case.entry.license.declared))
+    if not seen.claims and case.look_up is None and case.entry is not None and case.entry.license.declared:
+        # The tags of the Hub are not in the snapshot: what they said about these very bytes stands in the lock.
+        record = case.entry.license
+        yield from _claimed(seen, "lock", key, Claim(written=record.declared, expression=record.expression))
     configured: list[Based] = []
     try:
         for path, base in configured_bases(case.snapshot):
@@ -140,10 +141,7 @@ def _headers(facts: Iterable[Fact]) -> Iterator[tuple[str, str, Claim | None, tu
         properties = fact.properties
         prefix = "general." if fact.format == "gguf" else ""
         written, name = properties.get(f"{prefix}license"), properties.get(f"{prefix}license.name")
-        claim = None
-        if written:
-            claim = claim_of_card({"license": written.split(", "), "license_name": name}) if name else None
-            claim = claim or claim_of_text(written)
+        claim = claim_of_card({"license": written.split(", "), "license_name": name}) if written else None
         yield fact.format, fact.location.path, claim, tuple(_bases_in(properties) if prefix else ())
 
 

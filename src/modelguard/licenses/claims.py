@@ -64,11 +64,6 @@ def claim_of_tags(tags: Iterable[str]) -> Claim | None:
     return _together(claims) if claims else None
 
 
-def claim_of_text(text: str) -> Claim:
-    """Return what a single id means that stands in the metadata of a weight file: a Hub id or an SPDX expression."""
-    return _claim(text, None)
-
-
 def _together(claims: list[Claim]) -> Claim:
     if len(claims) == 1:
         return claims[0]

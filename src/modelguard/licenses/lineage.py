@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from modelguard.licenses.claims import Based
 from modelguard.terms.artifact import Location
@@ -14,6 +15,8 @@ DEPTH = 6
 """Steps from a model to the farthest base that is looked up."""
 MOST = 64
 """Bases of one model that are looked up."""
+WAYS = 128
+"""Lines of descent that are walked: a base that two others share counts twice."""
 
 
 @frozen(kw_only=True)
@@ -36,11 +39,11 @@ def follow(model: str, bases: Iterable[Based], ask: Callable[[str], Known]) -> t
             answers[name] = ask(name) if len(answers) < MOST else too_many
         return answers[name]
 
-    found: dict[tuple[str, ...], BaseModel] = {}
-    for base in _descend((model,), bases, asked):
-        if len(found) < 2 * MOST:
-            found.setdefault(base.path, base)
-    return tuple(found.values())
+    # A graph of a few names has ways beyond number: only so many of them are walked.
+    found = list(islice(_descend((model,), bases, asked), WAYS + 1))
+    if len(found) > WAYS:
+        found[-1] = evolve(found[-1], meaning=LicenseMeaning(), unknown=f"more than {WAYS} ways lead to base models")
+    return tuple(found)
 
 
 def _descend(path: tuple[str, ...], bases: Iterable[Based], ask: Callable[[str], Known]) -> Iterator[BaseModel]:

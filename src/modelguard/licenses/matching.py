@@ -139,8 +139,9 @@ def _nearest(words: list[str]) -> Match:
     distinct = set(ngrams)
     index = _index()
     hits = [0] * len(index.references)
-    for ngram in distinct:
-        for number in index.holders(ngram):
+    holders = {ngram: index.holders(ngram) for ngram in distinct}
+    for group in holders.values():
+        for number in group:
             hits[number] += 1
     scores = [
         (2 * hit / (len(distinct) + reference.ngrams), hit, number)
@@ -153,7 +154,7 @@ def _nearest(words: list[str]) -> Match:
         return _by_parts(scores, titles, len(words), distinct)
     best = index.references[number]
     others = [row for row in scores if index.references[row[2]].id != best.id]
-    added = _added(words, ngrams, number)
+    added = _added(words, [number in holders[ngram] for ngram in ngrams])
     fault = _difference(best, words, added, hit)
     if score >= SAME and not fault:
         if score - others[0][0] < MARGIN:
@@ -193,10 +194,8 @@ def _titles_in(words: list[str]) -> set[str]:
     return {id_ for at, id_ in found if at <= first + 40}
 
 
-def _added(words: list[str], ngrams: list[int], number: int) -> tuple[str, ...]:
-    """Return the words that stand in no pair of neighbours that the reference has as well."""
-    index = _index()
-    shared = [number in index.holders(ngram) for ngram in ngrams]
+def _added(words: list[str], shared: list[bool]) -> tuple[str, ...]:
+    """Return the words that stand in no pair of neighbours that the reference has as well (`shared`, for each pair)."""
     before, after = [False, *shared], [*shared, False]
     return tuple(word for word, left, right in zip(words, before, after, strict=True) if not left and not right)
 

@@ -58,24 +58,18 @@ class Table:
         """Return what an SPDX expression means. Raises `LicenseError`. Ids that no row has get no terms."""
         if expression == NOASSERTION:
             return LicenseMeaning()
-        row = self.by_expression.get(expression)
-        if row is not None:
-            return row.meaning
         parsed = parse_expression(expression)
-        symbols = dict.fromkeys(symbol for one in parsed.alternatives for symbol in one)
+        alternatives = tuple(tuple(self._spelt(symbol) for symbol in one) for one in parsed.alternatives)
+        symbols = dict.fromkeys(symbol for one in alternatives for symbol in one)
         return LicenseMeaning(
             expression=parsed.text,
-            alternatives=tuple(tuple(self._spelt(symbol) for symbol in one) for one in parsed.alternatives),
+            alternatives=_with_ambiguities(alternatives),
             terms=tuple(self.by_symbol[one.lower()][1] for one in symbols if one.lower() in self.by_symbol),
         )
 
     def _spelt(self, symbol: str) -> str:
         found = self.by_symbol.get(symbol.lower())
         return found[1].symbol if found else symbol
-
-    @property
-    def by_expression(self) -> Mapping[str, Row]:
-        return _by_expression()
 
 
 @cache
@@ -87,8 +81,19 @@ def table() -> Table:
 
 
 @cache
-def _by_expression() -> dict[str, Row]:
-    return {row.expression: row for row in table().rows}
+def _ambiguities() -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(row.meaning.alternatives[0]) for row in table().rows if " OR " in row.expression)
+
+
+def _with_ambiguities(alternatives: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """Put both readings of an ambiguity into each alternative that has one: `gpl-3.0` offers no choice between them."""
+    offered = {symbol for one in alternatives for symbol in one}
+    for readings in _ambiguities():
+        if readings <= offered:
+            alternatives = tuple(
+                tuple(sorted({*one, *readings})) if readings & set(one) else one for one in alternatives
+            )
+    return tuple(dict.fromkeys(alternatives))
 
 
 def _rows() -> Iterator[Row]:
