@@ -70,7 +70,10 @@ class Observer:
             return NotKnown(repo=repo, host=host, at=at, reason=error.message)
         seen = observation(about, repo=repo, host=host, at=at)
         if self._is_due(seen, before, locked):
-            seen = self._closely(seen, locked)
+            try:
+                seen = self._closely(seen, locked)
+            except SourceError as error:  # half an answer would hide what happened before the next one
+                return NotKnown(repo=repo, host=host, at=at, reason=error.message)
         owner = (seen.name or repo).partition("/")[0] if "/" in (seen.name or repo) else ""
         kind = before.owner.kind if before is not None and before.owner is not None else None
         return evolve(seen, owner=self.owner(owner, kind) if owner else None)
@@ -117,20 +120,21 @@ class Observer:
         return self.now() - looked >= timedelta(hours=self.closely_every)
 
     def _closely(self, seen: Observation, locked: str) -> Observation:
-        """Add refs, history and the locked commit; without all of them `refs_at` stays None: ask again next time."""
+        """Add refs, history and the locked commit. Raises `SourceError` when the Hub does not answer."""
         repo = seen.name or seen.repo
-        try:
-            refs = tips(self.asker.one(f"/api/models/{repo}/refs", repo))
-            seen = evolve(seen, refs=refs)
-            # by commit and not by name, so that the list fits the description even if somebody pushes meanwhile
-            history = self.history(repo, seen.sha or "main")
-            seen = evolve(seen, history=history)
-            if is_commit(locked):
-                seen = evolve(seen, locked=self._locked(repo, locked, seen, refs))
-        except SourceError as error:
-            log.info("%s: not seen closely: %s", printable(repo), error.message)
+        refs = self._refs(repo)
+        # by commit and not by name, so that the list fits the description even if somebody pushes meanwhile
+        seen = evolve(seen, refs=refs, history=self.history(repo, seen.sha or "main"), refs_at=seen.at)
+        if not is_commit(locked):
             return seen
-        return evolve(seen, refs_at=seen.at)
+        return evolve(seen, locked=self._locked(repo, locked, seen, refs or ()))
+
+    def _refs(self, repo: str) -> tuple[Tip, ...] | None:
+        try:
+            return tips(self.asker.one(f"/api/models/{repo}/refs", repo))
+        except NoAccess as error:
+            log.info("%s: no refs: %s", printable(repo), error.message)
+            return None
 
     def history(self, repo: str, revision: str) -> History | None:
         """Return the commits that lead to a revision; None where access has to be requested first.
@@ -156,6 +160,8 @@ class Observer:
             about = self.asker.one(f"/api/models/{repo}/revision/{commit}?blobs=true", repo)
         except (RevisionGone, NotFound):
             return LockedRevision(commit=commit, answers=False, reachable=False)
+        except NoAccess:
+            return LockedRevision(commit=commit)
         reachable = self._reachable(repo, commit, seen.history, refs)
         return LockedRevision(
             commit=commit, answers=True, reachable=reachable, siblings=siblings(about.get("siblings"))

@@ -18,6 +18,7 @@ ModelguardError                 what happened, where, and what to do about it
 │   │   └── RateLimited         too many requests
 │   └── Tampered                the bytes are not the ones that were promised
 ├── StoreError                  the private store cannot be read or written
+├── StateError                  the state of the monitor cannot be read or written
 ├── SignatureError              a signature is missing, malformed or not by an approved signer
 │   ├── SignatureMissing        no signature where the policy wants one
 │   ├── SignatureMalformed      the bundle or what it signs breaks a rule of its format
@@ -134,6 +135,10 @@ class Tampered(SourceError):
 
 class StoreError(ModelguardError):
     """The private store cannot be read or written."""
+
+
+class StateError(ModelguardError):
+    """The state of the monitor cannot be read or written, or another monitor is at work on it."""
 
 
 class SignatureError(ModelguardError):

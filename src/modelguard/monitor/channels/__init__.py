@@ -1,0 +1,1 @@
+"""Ways in which events reach people and programs: one file a channel."""

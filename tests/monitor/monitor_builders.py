@@ -1,0 +1,75 @@
+"""Lock entries of models on the local Hub, and a bench that watches them pass by pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from modelguard.lock import Decided, Entry, LockedFile
+from modelguard.monitor.event import Event
+from modelguard.monitor.scene import Notice
+from modelguard.monitor.state import State
+from modelguard.monitor.watching import Outcome, Watch
+from modelguard.sources.source import Options
+from modelguard.sources.upstream import open_observer
+from modelguard.terms.artifact import Digest
+from modelguard.testing import LocalHub, Repository
+
+START = datetime(2024, 6, 1, tzinfo=UTC)
+
+
+def locked(hub: LocalHub, repository: Repository, *, requested: str = "main", **more: Any) -> Entry:
+    """Return the entry that locking a repository as it is now would make."""
+    commit = repository.at(requested)
+    assert commit is not None
+    return Entry(
+        id=repository.id,
+        host=hub.url.partition("://")[2],
+        repo_id=repository.identity,
+        owner_id=hub.accounts[repository.owner]["_id"],
+        requested=requested,
+        revision=commit.sha,
+        files=tuple(
+            LockedFile(path=file.path, size=len(file.data), digest=Digest.sha256(file.sha256))
+            for file in commit.files.values()
+        ),
+        **{"approval": Decided(at="2024-05-01T00:00:00Z", reason="test"), **more},
+    )
+
+
+class Bench:
+    """Watches some entries on a local Hub; time moves on by an hour with each pass."""
+
+    def __init__(self, hub: LocalHub, home: Path) -> None:
+        self.hub = hub
+        self.path = home / "state.sqlite"
+        self.now = START
+        self.entries: list[Entry] = []
+        self.notices: tuple[Notice, ...] = ()
+
+    def lock(self, repository: Repository, **more: Any) -> Entry:
+        entry = locked(self.hub, repository, **more)
+        self.entries = [one for one in self.entries if one.id != entry.id] + [entry]
+        return entry
+
+    def outcome(self, entries: Iterable[Entry] | None = None, *, closely: bool = True, **more: Any) -> Outcome:
+        self.now += timedelta(hours=1)
+        options = Options(home=Path(), endpoint=self.hub.url)
+        observer = open_observer(
+            options, budget=more.pop("budget", None), closely_every=0.0 if closely else 24.0, now=lambda: self.now
+        )
+        observer.asker.sleep = lambda _: None
+        with State.open(self.path) as state:
+            watch = Watch(observer=observer, state=state, advise=lambda _: self.notices, **more)
+            return watch.once(self.entries if entries is None else entries)
+
+    def watch(self, **more: Any) -> tuple[Event, ...]:
+        """Return the new events of one pass in which every model was seen."""
+        outcome = self.outcome(**more)
+        assert outcome.unseen == ()
+        return outcome.events
+
+    def kinds(self, **more: Any) -> list[str]:
+        return [one.kind for one in self.watch(**more)]

@@ -1,0 +1,132 @@
+"""A monitor that is killed at any moment loses no event, and tells none under two names."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from monitor_builders import locked
+
+from modelguard.lock import Lock
+from modelguard.monitor.state import State
+from modelguard.terms.errors import StateError
+from modelguard.testing import LocalHub, Repository
+
+ROUNDS = 24
+
+
+class Receiver:
+    """A webhook on loopback that remembers what arrived."""
+
+    def __init__(self) -> None:
+        self.received: list[dict[str, Any]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.received.append(json.loads(body))
+                time.sleep(random.random() * 0.01)  # so that some are killed between arrival and answer
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+            def handle(self) -> None:
+                try:
+                    super().handle()
+                except ConnectionError:
+                    pass  # the sender was killed
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+def test_a_monitor_killed_in_a_loop_loses_no_event(
+    hub: LocalHub, repository: Repository, receiver: Receiver, tmp_path: Path
+) -> None:
+    first = repository.head
+    lock = Lock(created_by="test").with_entry(locked(hub, repository))
+    (tmp_path / "modelguard.lock").write_text(lock.text())
+    command = [sys.executable, str(Path(__file__).with_name("monitor_zygote.py")), str(tmp_path / "state.sqlite"),
+               hub.url, str(tmp_path / "modelguard.lock"), receiver.url]  # fmt: skip
+    chance, killed, longest = random.Random(7), 0, 0.05
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as zygote:
+        assert zygote.stdin is not None
+        assert zygote.stdout is not None
+        for number in range(ROUNDS + 1):
+            if number < ROUNDS:
+                repository.commit({"README.md": str(number)})
+            kill = bool(number % 4) and number < ROUNDS
+            started = time.monotonic()
+            zygote.stdin.write(f"{chance.random() * longest}\n" if kill else "-\n")
+            zygote.stdin.flush()
+            status = int(zygote.stdout.readline())
+            killed += status == signal.SIGKILL
+            if status == 0:
+                longest = max(0.05, time.monotonic() - started)
+        assert status == 0, "the last pass ends by itself"
+        zygote.stdin.close()
+    assert killed >= ROUNDS // 3
+    with State.open(tmp_path / "state.sqlite") as state:
+        events = state.events()
+        # whatever was sent and not marked waits at most half a minute of backoff, here not at all
+        assert state.waiting("webhook") == []
+    chain = [(one.before, one.after) for one in events if one.kind == "revision-moved"]
+    assert chain[0][0] == first
+    assert chain[-1][1] == repository.head
+    assert all(old[1] == new[0] for old, new in itertools.pairwise(chain)), "no event is missing between"
+    by_id: dict[str, dict[str, Any]] = {}
+    for one in receiver.received:
+        assert by_id.setdefault(one["id"], one) == one, "what is repeated is the same event"
+    assert set(by_id) == {one.id for one in events}
+
+
+def test_two_monitors_do_not_work_on_one_state(tmp_path: Path) -> None:
+    with State.open(tmp_path / "state.sqlite"), pytest.raises(StateError, match="another monitor"):
+        State.open(tmp_path / "state.sqlite")
+    State.open(tmp_path / "state.sqlite").close()
+
+
+def test_a_state_file_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
+    import sqlite3
+
+    State.open(tmp_path / "state.sqlite").close()
+    database = sqlite3.connect(tmp_path / "state.sqlite")
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(StateError, match="newer"):
+        State.open(tmp_path / "state.sqlite")
+
+
+def test_a_damaged_state_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite").write_bytes(b"not a database" * 1000)
+    with pytest.raises(StateError, match="not a database"):
+        State.open(tmp_path / "state.sqlite")
