@@ -16,7 +16,7 @@ FLOORS: list[set[str]] = [
     {"terms", "_registry", "__init__"},
     {
         "picklevm", "policy", "lock", "checks", "sources", "signatures", "licenses", "advisories", "vendors",
-        "loaders", "reports",
+        "loaders", "reports", "discovery",
     },
     {"formats"},
     {"collectors", "bom"},

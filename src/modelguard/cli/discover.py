@@ -1,0 +1,105 @@
+"""`modelguard discover`: which models a code base uses, and which of these uses nobody guards."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelguard.cli._options import INCOMPLETE, REFUSED, emit
+from modelguard.cli.command import Subcommand
+
+if TYPE_CHECKING:
+    from modelguard.discovery.rules import Remark
+    from modelguard.discovery.use import Use
+    from modelguard.guard import Gate
+    from modelguard.terms.artifact import ModelRef
+
+_LEVELS = ("low", "medium", "never")
+
+
+@click.command(epilog="Example: modelguard discover src/ --format sarif --output discover.sarif")
+@click.argument("places", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="[PATH]...")
+@click.option("--lock", "propose", is_flag=True, help="Print the commands that would lock what is used and not locked.")
+@click.option("--caches", is_flag=True, help="Also list the models in the caches of this machine.")
+@click.option(
+    "--fail-from",
+    type=click.Choice(_LEVELS),
+    default="medium",
+    show_default=True,
+    help="Lowest severity that gives exit code 1.",
+)
+@click.option("--policy", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Policy file.")
+@click.option("--lock-file", type=click.Path(path_type=Path, dir_okay=False), help="Lock file.")
+@click.option(
+    "--format", "format_", type=click.Choice(("text", "json", "sarif", "github")), default="text", show_default=True
+)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to a file.")
+def discover(
+    places: tuple[Path, ...],
+    propose: bool,
+    caches: bool,
+    fail_from: str,
+    policy: Path | None,
+    lock_file: Path | None,
+    format_: str,
+    output: Path | None,
+) -> int:
+    """Find the models that the programs below PATH use, without running them.
+
+    Reads Python, notebooks, configuration, shell scripts and Dockerfiles; the working directory if no PATH is given.
+    """
+    from attrs import evolve  # as below
+
+    from modelguard.discovery.rendering import WRITERS  # reads the room: only once the command runs
+    from modelguard.discovery.rules import remarks
+    from modelguard.discovery.tree import discover as look
+    from modelguard.guard import Gate
+    from modelguard.terms.finding import Severity
+
+    gate = Gate.open(policy=policy, lock=lock_file)
+    lock = gate.read_lock()
+    locked = frozenset(lock.entries) if lock else frozenset()
+    found = look(places or (Path(),), home=Path.cwd())
+    if caches:
+        from modelguard.discovery.caches import cached_models  # only where asked for
+
+        found = evolve(found, cached=cached_models())
+    made = remarks(found, locked, lambda use, ref: _key(gate, use, ref))
+    if propose:
+        return _propose(made)
+    emit(WRITERS[format_](found, made, locked), output)
+    if not found.files:
+        click.echo("nothing was examined: no file that discover reads", err=True)
+        return INCOMPLETE
+    threshold = None if fail_from == "never" else Severity.parse(fail_from)
+    return REFUSED if threshold is not None and any(one.severity >= threshold for one in made) else 0
+
+
+def _key(gate: Gate, use: Use, ref: ModelRef) -> str:
+    """Return the id under which the lock files a reference; a local one may be relative to its file or to us."""
+    from modelguard.terms.artifact import LocalRef
+
+    if not isinstance(ref, LocalRef):
+        return ref.key
+    beside = Path(use.path).parent / ref.path
+    near = not os.path.exists(ref.path) and beside.exists()  # noqa: PTH110  # a "~" is no home here, as in frameworks
+    return gate.canonical(LocalRef(beside.as_posix()) if near else ref).key
+
+
+def _propose(made: tuple[Remark, ...]) -> int:
+    """Print one command for each model that is used and not locked; exit code 1 while there is one."""
+    from modelguard.discovery.rules import NOT_IN_LOCK  # as above
+
+    commands = dict.fromkeys(one.remedy for one in made if one.rule is NOT_IN_LOCK)
+    for command in commands:
+        click.echo(shlex.join(command.split(" ", 2)))
+    if not commands:
+        click.echo("every model that was found is locked", err=True)
+    return REFUSED if commands else 0
+
+
+COMMAND = Subcommand(discover)

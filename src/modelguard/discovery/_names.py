@@ -1,0 +1,239 @@
+"""What the names in a Python file stand for, as far as its text tells: imports, constants, defaults, attributes.
+
+Nothing is run. A name that is bound several times stands for all of its values: whoever reads the answer wants to see
+each model that may be meant.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+MOST_VALUES = 16
+"""Values of one expression that are followed; a table of models may be longer, then the first ones are reported."""
+DEEPEST = 12
+"""Steps from name to name that are followed."""
+_DEFAULT_OF = {"get": 1, "getenv": 1, "field": None, "Field": 0, "add_argument": None, "option": None, "Option": 0}
+
+Scope = tuple[int, ...]
+
+
+class Names:
+    """The bindings of a file. `calls` are its calls, each with the scope that it stands in."""
+
+    def __init__(self, tree: ast.AST) -> None:
+        self.imports: dict[str, list[str]] = {}
+        self.calls: list[tuple[ast.Call, Scope]] = []
+        self._bound: dict[tuple[Scope, str], list[ast.expr]] = {}
+        self._attributes: dict[str, list[ast.expr]] = {}
+        self._read(tree, (), in_class=False)
+
+    def _read(self, root: ast.AST, scope: Scope, *, in_class: bool) -> None:
+        stack: list[tuple[ast.AST, Scope, bool]] = [(root, scope, in_class)]
+        while stack:
+            node, scope, in_class = stack.pop()
+            inner, class_body = scope, in_class
+            match node:
+                case ast.Import() | ast.ImportFrom():
+                    self._import(node)
+                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                    inner, class_body = (*scope, id(node)), False
+                    self._defaults(node.args, inner)
+                case ast.ClassDef():
+                    class_body = True
+                case ast.Call():
+                    self.calls.append((node, scope))
+                    self._option(node)
+                case _:
+                    self._bind_statement(node, scope, in_class=in_class)
+            stack += [(child, inner, class_body) for child in reversed([*ast.iter_child_nodes(node)])]
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        for alias in node.names:
+            if isinstance(node, ast.ImportFrom):
+                target = f"{node.module or ''}.{alias.name}".lstrip(".")
+                self.imports.setdefault(alias.asname or alias.name, []).append(target)
+            elif alias.asname:
+                self.imports.setdefault(alias.asname, []).append(alias.name)
+            else:
+                top = alias.name.partition(".")[0]
+                self.imports.setdefault(top, []).append(top)
+
+    def _defaults(self, arguments: ast.arguments, scope: Scope) -> None:
+        plain = [*arguments.posonlyargs, *arguments.args]
+        pairs = [*zip(reversed(plain), reversed(arguments.defaults), strict=False)]
+        for argument, value in [*pairs, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]:
+            if value is not None:
+                self._bind(argument.arg, value, scope)
+
+    def _bind_statement(self, node: ast.AST, scope: Scope, *, in_class: bool) -> None:
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._bind_target(target, value, scope, in_class=in_class)
+            case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
+                self._bind_target(target, value, scope, in_class=in_class)
+            case ast.For(target=target, iter=ast.List(elts=values) | ast.Tuple(elts=values) | ast.Set(elts=values)):
+                for value in values:
+                    self._bind_target(target, value, scope, in_class=in_class)
+            case ast.For(target=target, iter=value):
+                self._bind_target(target, value, scope, in_class=in_class)
+            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
+                self._bind_target(target, value, scope, in_class=in_class)
+            case _:
+                pass
+
+    def _bind_target(self, target: ast.expr, value: ast.expr, scope: Scope, *, in_class: bool) -> None:
+        match target:
+            case ast.Name(id=name):
+                self._bind(name, value, scope)
+                if in_class:
+                    self._attributes.setdefault(name, []).append(value)
+            case ast.Attribute(attr=name):
+                self._attributes.setdefault(name, []).append(value)
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                values = value.elts if isinstance(value, ast.Tuple | ast.List) else []
+                for one, part in zip(targets, values, strict=False):
+                    self._bind_target(one, part, scope, in_class=in_class)
+            case _:
+                pass
+
+    def _bind(self, name: str, value: ast.expr, scope: Scope) -> None:
+        self._bound.setdefault((scope, name), []).append(value)
+
+    def _option(self, call: ast.Call) -> None:
+        """Take the default of an option of a command (argparse, click) as a value of the attribute and the name."""
+        if _last_word(call.func) not in {"add_argument", "option"}:
+            return
+        default = next((one.value for one in call.keywords if one.arg == "default"), None)
+        words = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        if default is not None:
+            for word in words:
+                name = word.lstrip("-").replace("-", "_")
+                self._attributes.setdefault(name, []).append(default)
+                self._bind(name, default, ())
+
+    def values(self, node: ast.expr, scope: Scope) -> list[str]:
+        """Return the texts that an expression may stand for; empty when it is computed."""
+        found: dict[str, None] = {}
+        for text in self._texts(node, scope, DEEPEST):
+            found.setdefault(text)
+            if len(found) == MOST_VALUES:
+                break
+        return list(found)
+
+    def _texts(self, node: ast.expr, scope: Scope, depth: int) -> Iterator[str]:
+        if depth == 0:
+            return
+        match node:
+            case ast.Constant(value=str(text)):
+                yield text
+            case ast.Name(id=name):
+                for value in self.bound(name, scope):
+                    yield from self._texts(value, scope, depth - 1)
+            case ast.Attribute(attr=name):
+                for value in self._attributes.get(name, ()):
+                    yield from self._texts(value, scope, depth - 1)
+            case ast.JoinedStr(values=parts):
+                yield from self._joined(parts, scope, depth)
+            case ast.FormattedValue(value=value, format_spec=None):
+                yield from self._texts(value, scope, depth - 1)
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                yield from self._joined([left, right], scope, depth)
+            case ast.BinOp(left=left, op=ast.Div(), right=right):
+                slash = ast.Constant("/")
+                yield from self._joined([left, slash, right], scope, depth)
+            case ast.IfExp(body=one, orelse=other):
+                yield from self._each([one, other], scope, depth)
+            case ast.BoolOp(values=options) | ast.List(elts=options) | ast.Tuple(elts=options):
+                yield from self._each(options, scope, depth)
+            case ast.Dict(values=options):
+                yield from self._each(options, scope, depth)
+            case ast.Subscript(value=table, slice=key):
+                yield from self._chosen(table, key, scope, depth)
+            case ast.Call():
+                yield from self._of_call(node, scope, depth)
+            case _:
+                return
+
+    def _each(self, nodes: list[ast.expr], scope: Scope, depth: int) -> Iterator[str]:
+        for node in nodes:
+            yield from self._texts(node, scope, depth - 1)
+
+    def _joined(self, parts: list[ast.expr], scope: Scope, depth: int) -> Iterator[str]:
+        texts = [""]
+        for part in parts:
+            values = list(self._texts(part, scope, depth - 1))[:MOST_VALUES]
+            texts = [before + value for before in texts for value in values][:MOST_VALUES]
+        yield from texts
+
+    def _chosen(self, table: ast.expr, key: ast.expr, scope: Scope, depth: int) -> Iterator[str]:
+        """Follow `TABLE["key"]`: the one value if the key is known, else every value."""
+        tables = self.bound(table.id, scope) if isinstance(table, ast.Name) else [table]
+        keys = set(self._texts(key, scope, depth - 1))
+        for one in tables:
+            if isinstance(one, ast.Dict):
+                for name, value in zip(one.keys, one.values, strict=True):
+                    known = isinstance(name, ast.Constant) and isinstance(name.value, str)
+                    if not keys or not known or name.value in keys:  # type: ignore[union-attr]  # known says so
+                        yield from self._texts(value, scope, depth - 1)
+            elif isinstance(one, ast.List | ast.Tuple):
+                yield from self._each(one.elts, scope, depth)
+
+    def _of_call(self, call: ast.Call, scope: Scope, depth: int) -> Iterator[str]:
+        """Follow calls that hand on a text: `Path("x")`, `str(x)`, `os.environ.get("X", "default")`, `field(…)`."""
+        word = _last_word(call.func)
+        given: list[ast.expr] = [one.value for one in call.keywords if one.arg == "default"]
+        if word in {"Path", "PurePath", "str", "PosixPath", "expanduser", "abspath"}:
+            given = call.args[:1]
+        elif word == "join" and len(call.args) > 1:
+            joined: list[ast.expr] = [call.args[0]]
+            for part in call.args[1:]:
+                joined += [ast.Constant("/"), part]
+            yield from self._joined(joined, scope, depth)
+            return
+        elif word in _DEFAULT_OF and not given:
+            position = _DEFAULT_OF[word]
+            given = call.args[position : position + 1] if position is not None else []
+        yield from self._each(given, scope, depth)
+
+    def bound(self, name: str, scope: Scope) -> list[ast.expr]:
+        """Return what a name is bound to in the innermost scope that binds it."""
+        for end in range(len(scope), -1, -1):
+            found = self._bound.get((scope[:end], name))
+            if found:
+                return found
+        return []
+
+    def dotted(self, node: ast.expr, scope: Scope, depth: int = DEEPEST) -> list[str]:
+        """Return the qualified names that a callee may have: `AutoModel.from_pretrained` after its import, and so on.
+
+        A name that is nobody's stays as it is written, so that `model.from_pretrained` is still seen.
+        """
+        if depth == 0:
+            return []
+        match node:
+            case ast.Name(id=name):
+                found = list(self.imports.get(name, ()))
+                for value in self.bound(name, scope):
+                    if isinstance(value, ast.Name | ast.Attribute) or _makes_an_object(value):
+                        found += self.dotted(value, scope, depth - 1)
+                return found or [name]
+            case ast.Attribute(value=value, attr=name):
+                return [f"{before}.{name}" for before in self.dotted(value, scope, depth - 1)]
+            case ast.Call(func=function):
+                return self.dotted(function, scope, depth - 1)
+            case _:
+                return ["?"]
+
+
+def _last_word(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
+
+
+def _makes_an_object(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and _last_word(node.func)[:1].isupper()
