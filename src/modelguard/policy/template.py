@@ -44,6 +44,24 @@ remote-code = "deny"             # "locked" lets a model run its own code, if th
 # models = ["acme/*"]
 # signers = ["acme"]
 
+# [{prefix}.advisories]          # writing this table makes known vulnerabilities and malicious models refuse
+# max-age = "14 days"            # a fetched feed that is older is reported
+# packages = true                # look up the packages that load models, and those that models ask for
+# [[{prefix}.advisories.feeds]]
+# name = "pypi"
+# path = "feeds/pypi.zip"        # a directory, a zip of OSV records, or one record; `modelguard feed update` fetches it
+# url = "https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip"
+# [[{prefix}.advisories.ignore]]
+# id = "GHSA-aaaa-bbbb-cccc"
+# model = "acme/*"
+# reason = "the affected loader is not used"
+# until = 2027-03-31
+
+# [{prefix}.vendor]              # what publishers have to reach in `modelguard assess`; writing it makes it refuse
+# min-score = 5.0
+# min-scores = {{ unsafe-files = 7, license-clarity = 5 }}
+# inactive-days = 365
+
 # A finding that is known and accepted. Every excuse has a reason and should have an end.
 # [[{prefix}.excuses]]
 # check = "unknown-bytes"

@@ -175,6 +175,14 @@ def _discussions(hub: LocalHub, request: Request, words: dict[str, str]) -> Answ
     return Answer.json({"discussions": shown, "count": len(repository.discussions), "start": start})
 
 
+def _discussion(hub: LocalHub, request: Request, words: dict[str, str]) -> Answer:
+    repository = _visible(hub, request, words["name"])
+    found = [one for one in repository.discussions if str(one["num"]) == words["number"]]
+    if not found:
+        raise Refusal(404, message="no such discussion")
+    return Answer.json({"events": [], **found[0]})
+
+
 def _allowed(hub: LocalHub, request: Request, words: dict[str, str]) -> Answer:
     _readable(hub, request, words["name"])
     return Answer.json({})
@@ -294,6 +302,7 @@ _ROWS: tuple[tuple[re.Pattern[str], _Handler], ...] = (
     _row(rf"/api/models/{_NAME}/commits/(?P<revision>[^/]+)", _commits),
     _row(rf"/api/models/{_NAME}/refs", _refs),
     _row(rf"/api/models/{_NAME}/discussions", _discussions),
+    _row(rf"/api/models/{_NAME}/discussions/(?P<number>\d+)", _discussion),
     _row(rf"/api/models/{_NAME}/likers", _nobody),
     _row(rf"/api/models/{_NAME}/auth-check", _allowed),
     _row(rf"/api/models/{_NAME}/xet-read-token/(?P<revision>[^/]+)", _xet_token),
