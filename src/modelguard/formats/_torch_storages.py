@@ -11,6 +11,7 @@ import re
 
 from attrs import define, field, frozen
 
+from modelguard.picklevm.objects import Named
 from modelguard.picklevm.values import Constant, Global, Sequence, Value
 
 # Bytes of one element of each typed storage: torch/storage.py, _dtype_to_storage_type_map.
@@ -61,6 +62,25 @@ class Storages:
         if len(items) == 6 and not _is_view(items[5]):
             return "its view is not described as torch describes views"
         return self._keep(Storage(key=key, size=count * item, item=item, type=items[1].name))
+
+    def plain(self, identifier: object) -> bool:
+        """Accept what torch writes for nearly every storage, from the machine's own values; say nothing of the rest."""
+        if type(identifier) is not tuple or len(identifier) != 5:
+            return False
+        word, kind, key, location, count = identifier
+        if word != b"storage" or location != b"cpu" or type(kind) is not Named or type(count) is not int:
+            return False
+        if type(key) is not bytes or not key.isdigit() or len(key) > 18 or kind.module not in _MODULES:
+            return False
+        item = _ITEM_BYTES.get(kind.name)
+        if item is None or not 0 <= count * item <= _LARGEST:
+            return False
+        name = key.decode("ascii")
+        known = self.accepted.get(name)
+        if known is None:
+            self.accepted[name] = Storage(key=name, size=count * item, item=item, type=kind.name)
+            return True
+        return known.size == count * item
 
     def _keep(self, storage: Storage) -> str:
         other = self.accepted.setdefault(storage.key, storage)

@@ -10,9 +10,14 @@
 #define MARGIN 272 /* as in window.py */
 
 static PyObject *table_type, *called_type, *held_type, *lost_type, *float_value;
-static PyObject *named_type, *name_flat, *name_odd, *name_quiet, *opcode_names[2];
+static PyObject *named_type, *unbuilt, *opcode_names[2];
+static PyObject *name_flat, *name_odd, *name_quiet, *name_filled, *name_state, *name_target, *name_arguments, *name_id;
+static PyObject *name_listed, *name_module, *name_name;
 static Py_ssize_t kept_items, kept_tuple, kept_bytes, far_index;
 static unsigned char heads[256], base64[256];
+
+/* What may be done here about a global, bits of `Named.quiet`; see objects.py. */
+enum { ANY_REDUCE = 1, ANY_NEWOBJ = 2, TENSOR = 4, BARE = 8, ITEMS = 16, STATE = 32, FIELDS = 64 };
 
 /* Whether the text may carry a pickle, as `carriers.may_carry_text` has it but never less often. */
 static int may_carry(const unsigned char *text, Py_ssize_t length)
@@ -83,17 +88,91 @@ static PyObject *new_table(void)
     return table;
 }
 
-/* The result of a call of a global about which all is written down: NULL without an error when Python has to look. */
+/* An attribute without a reference of its own: nothing runs that could take it away while it is looked at. */
+static PyObject *look(PyObject *object, PyObject *name)
+{
+    PyObject *value = PyObject_GetAttr(object, name);
+    Py_XDECREF(value);
+    return value;
+}
+
+static int is_a(PyObject *object, PyObject *type)
+{
+    return object != NULL && (PyObject *)Py_TYPE(object) == type;
+}
+
+/* The bits of a global, 0 for anything else. */
+static long quiet_of(PyObject *named)
+{
+    return is_a(named, named_type) ? PyLong_AsLong(look(named, name_quiet)) : 0;
+}
+
+static int is_named(PyObject *named, const char *module, const char *name)
+{
+    return is_a(named, named_type) && PyUnicode_CompareWithASCIIString(look(named, name_name), name) == 0
+        && PyUnicode_CompareWithASCIIString(look(named, name_module), module) == 0;
+}
+
+/* As `_no_hooks` in quick.py. */
+static int no_hooks(PyObject *value)
+{
+    if (value == Py_None)
+        return 1;
+    if (is_a(value, table_type)) {
+        PyObject *flat = look(value, name_flat);
+        return PyList_CheckExact(flat) && PyList_GET_SIZE(flat) == 0;
+    }
+    if (!is_a(value, called_type))
+        return 0;
+    PyObject *arguments = look(value, name_arguments);
+    return PyTuple_CheckExact(arguments) && PyTuple_GET_SIZE(arguments) == 0 && look(value, name_filled) == Py_False
+        && look(value, name_state) == unbuilt && is_named(look(value, name_target), "collections", "OrderedDict");
+}
+
+/* A number that is not negative, or -1. */
+static long long number(PyObject *value)
+{
+    int overflow = 0;
+    if (!PyLong_CheckExact(value))
+        return -1;
+    long long found = PyLong_AsLongLongAndOverflow(value, &overflow);
+    return overflow ? -1 : found;
+}
+
+/* As `_tensor` in quick.py. */
+static int is_fine_tensor(PyObject *arguments)
+{
+    if (PyTuple_GET_SIZE(arguments) != 6 || !is_a(PyTuple_GET_ITEM(arguments, 0), held_type))
+        return 0;
+    PyObject *id = look(PyTuple_GET_ITEM(arguments, 0), name_id);
+    PyObject *sides = PyTuple_GET_ITEM(arguments, 2), *steps = PyTuple_GET_ITEM(arguments, 3);
+    if (!PyTuple_CheckExact(id) || PyTuple_GET_SIZE(id) != 5 || !PyTuple_CheckExact(sides) || !PyTuple_CheckExact(steps)
+        || PyTuple_GET_SIZE(sides) != PyTuple_GET_SIZE(steps))
+        return 0;
+    PyObject *word = PyTuple_GET_ITEM(id, 0), *kind = PyTuple_GET_ITEM(id, 1);
+    if (!PyBytes_CheckExact(word) || PyBytes_GET_SIZE(word) != 7 || memcmp(PyBytes_AS_STRING(word), "storage", 7) != 0)
+        return 0;
+    if (!is_a(kind, named_type) || look(kind, name_listed) != Py_True)
+        return 0;
+    long long length = number(PyTuple_GET_ITEM(id, 4)), last = number(PyTuple_GET_ITEM(arguments, 1));
+    if (length < 0 || last < 0)
+        return 0;
+    for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(sides); index++) {
+        long long side = number(PyTuple_GET_ITEM(sides, index)), step = number(PyTuple_GET_ITEM(steps, index)), more;
+        if (side < 1 || step < 0 || __builtin_mul_overflow(side - 1, step, &more) || __builtin_add_overflow(last, more, &last))
+            return 0;
+    }
+    return last < length && no_hooks(PyTuple_GET_ITEM(arguments, 5));
+}
+
+/* The result of a call about which nothing is to be written down: NULL without an error when Python has to look. */
 static PyObject *new_called(PyObject *target, PyObject *arguments, int opcode, Py_ssize_t offset)
 {
-    if ((PyObject *)Py_TYPE(target) != named_type || !PyTuple_CheckExact(arguments))
+    if (!PyTuple_CheckExact(arguments))
         return NULL;
-    PyObject *quiet = PyObject_GetAttr(target, name_quiet);
-    if (quiet == NULL)
-        return NULL;
-    long known = PyLong_AsLong(quiet);
-    Py_DECREF(quiet);
-    if (!(known & (1 << opcode)))
+    long quiet = quiet_of(target);
+    if (!(quiet & (opcode ? ANY_NEWOBJ : ANY_REDUCE)) && !(opcode && quiet & BARE && PyTuple_GET_SIZE(arguments) == 0)
+        && !(!opcode && quiet & TENSOR && is_fine_tensor(arguments)))
         return NULL;
     PyObject *at = PyLong_FromSsize_t(offset);
     if (at == NULL)
@@ -104,6 +183,40 @@ static PyObject *new_called(PyObject *target, PyObject *arguments, int opcode, P
     return made;
 }
 
+static int ends_with(PyObject *key, const char *end)
+{
+    Py_ssize_t length = (Py_ssize_t)strlen(end);
+    return PyBytes_GET_SIZE(key) >= length
+        && memcmp(PyBytes_AS_STRING(key) + PyBytes_GET_SIZE(key) - length, end, length) == 0;
+}
+
+/* As `_fields` in quick.py. */
+static int is_fine_state(PyObject *flat)
+{
+    if (!PyList_CheckExact(flat) || PyList_GET_SIZE(flat) % 2)
+        return 0;
+    for (Py_ssize_t index = 0; index < PyList_GET_SIZE(flat); index += 2) {
+        PyObject *key = PyList_GET_ITEM(flat, index), *value = PyList_GET_ITEM(flat, index + 1);
+        if (!PyBytes_CheckExact(key) || is_a(value, named_type))
+            return 0;
+        if ((ends_with(key, "_hooks") || ends_with(key, "_hooks_with_kwargs") || ends_with(key, "_hooks_always_called"))
+            && !no_hooks(value))
+            return 0;
+    }
+    return 1;
+}
+
+/* Returns 1 when the state was put into the object, 0 when Python has to do it, -1 on an error. */
+static int build(PyObject *object, PyObject *state)
+{
+    if (!is_a(object, called_type) || !is_a(state, table_type) || look(state, name_odd) != Py_None)
+        return 0;
+    long quiet = quiet_of(look(object, name_target));
+    if (!(quiet & STATE) && !(quiet & FIELDS && is_fine_state(look(state, name_flat))))
+        return 0;
+    return PyObject_SetAttr(object, name_state, state) < 0 ? -1 : 1;
+}
+
 static int is_odd(PyObject *key)
 {
     if (PyBytes_CheckExact(key))
@@ -112,15 +225,19 @@ static int is_odd(PyObject *key)
     return type == called_type || type == held_type || type == lost_type;
 }
 
-/* Returns 1 when the pairs `items[from:]` were set on the table, 0 when Python has to do it, -1 on an error. */
+/* Returns 1 when the pairs `items[from:]` were set on a dict or on the result of a call, 0 when Python has to do it,
+   -1 on an error. */
 static int set_items(PyObject *table, PyObject *items, Py_ssize_t from)
 {
     Py_ssize_t count = PyList_GET_SIZE(items) - from;
-    if ((PyObject *)Py_TYPE(table) != table_type || count % 2)
+    int is_result = is_a(table, called_type) && quiet_of(look(table, name_target)) & ITEMS;
+    if (!(is_result || is_a(table, table_type)) || count % 2)
         return 0;
     for (Py_ssize_t index = from; index < from + count; index += 2)
         if (is_odd(PyList_GET_ITEM(items, index)))
             return 0;
+    if (is_result)
+        return count && PyObject_SetAttr(table, name_filled, Py_True) < 0 ? -1 : 1;
     PyObject *flat = PyObject_GetAttr(table, name_flat);
     if (flat == NULL)
         return -1;
@@ -155,17 +272,17 @@ static PyObject *tuple_of_top(PyObject *stack, Py_ssize_t count)
     return made;
 }
 
-/* advance(data, pos, limit, stack, marks, memo, popped, base) -> (pos, stack, at, memoized) */
+/* advance(data, pos, limit, stack, marks, memo, popped, plain, base) -> (pos, stack, at, memoized) */
 static PyObject *advance_quietly(PyObject *const *arguments, Py_ssize_t given)
 {
-    if (given != 8 || !PyBytes_CheckExact(arguments[0]) || !PyList_CheckExact(arguments[3])
+    if (given != 9 || !PyBytes_CheckExact(arguments[0]) || !PyList_CheckExact(arguments[3])
         || !PyList_CheckExact(arguments[4]) || !PyDict_CheckExact(arguments[5])) {
-        PyErr_SetString(PyExc_TypeError, "advance takes bytes, two integers, two lists, a dict, a truth value and an integer");
+        PyErr_SetString(PyExc_TypeError, "advance takes bytes, two integers, two lists, a dict, a truth value, a function and an integer");
         return NULL;
     }
     const unsigned char *data = (const unsigned char *)PyBytes_AS_STRING(arguments[0]);
     Py_ssize_t pos = PyLong_AsSsize_t(arguments[1]), limit = PyLong_AsSsize_t(arguments[2]), at = -1;
-    Py_ssize_t base = PyLong_AsSsize_t(arguments[7]);
+    Py_ssize_t base = PyLong_AsSsize_t(arguments[8]);
     if (PyErr_Occurred())
         return NULL;
     PyObject *stack = Py_NewRef(arguments[3]), *marks = arguments[4], *memo = arguments[5], *value;
@@ -344,6 +461,31 @@ static PyObject *advance_quietly(PyObject *const *arguments, Py_ssize_t given)
             failed = done < 0 || PyList_SetSlice(stack, size - 2, size, NULL) < 0;
             length = 1;
             break;
+        case 0x62: /* BUILD */
+            if (size < 2)
+                goto leave;
+            done = build(PyList_GET_ITEM(stack, size - 2), PyList_GET_ITEM(stack, size - 1));
+            if (done == 0)
+                goto leave;
+            failed = done < 0 || PyList_SetSlice(stack, size - 1, size, NULL) < 0;
+            length = 1;
+            break;
+        case 0x51: /* BINPERSID */
+            if (size < 1 || arguments[7] == Py_None)
+                goto leave;
+            value = PyObject_CallOneArg(arguments[7], PyList_GET_ITEM(stack, size - 1));
+            if (value == Py_False) {
+                Py_DECREF(value);
+                goto leave;
+            }
+            failed = value == NULL;
+            Py_XDECREF(value);
+            if (!failed) {
+                value = PyObject_CallOneArg(held_type, PyList_GET_ITEM(stack, size - 1));
+                failed = value == NULL || PyList_SetItem(stack, size - 1, value) < 0;
+            }
+            length = 1;
+            break;
         case 0x52: /* REDUCE */
         case 0x81: /* NEWOBJ */
             if (size < 2)
@@ -389,14 +531,14 @@ static PyObject *advance(PyObject *module, PyObject *const *arguments, Py_ssize_
     return answer;
 }
 
-/* configure(Table, Named, Called, Held, Lost, FLOAT, heads, base64, kept, kept_tuple, kept_bytes, far) */
+/* configure(Table, Named, Called, Held, Lost, FLOAT, UNBUILT, heads, base64, kept, kept_tuple, kept_bytes, far) */
 static PyObject *configure(PyObject *module, PyObject *arguments)
 {
     (void)module;
-    PyObject *table, *named, *called, *held, *lost, *number;
+    PyObject *table, *named, *called, *held, *lost, *number_value, *no_state;
     const char *first, *letters;
     Py_ssize_t first_length, letters_length;
-    if (!PyArg_ParseTuple(arguments, "OOOOOOy#y#nnnn", &table, &named, &called, &held, &lost, &number, &first, &first_length,
+    if (!PyArg_ParseTuple(arguments, "OOOOOOOy#y#nnnn", &table, &named, &called, &held, &lost, &number_value, &no_state, &first, &first_length,
                           &letters, &letters_length, &kept_items, &kept_tuple, &kept_bytes, &far_index))
         return NULL;
     Py_XSETREF(table_type, Py_NewRef(table));
@@ -404,7 +546,8 @@ static PyObject *configure(PyObject *module, PyObject *arguments)
     Py_XSETREF(called_type, Py_NewRef(called));
     Py_XSETREF(held_type, Py_NewRef(held));
     Py_XSETREF(lost_type, Py_NewRef(lost));
-    Py_XSETREF(float_value, Py_NewRef(number));
+    Py_XSETREF(float_value, Py_NewRef(number_value));
+    Py_XSETREF(unbuilt, Py_NewRef(no_state));
     memset(heads, 0, sizeof heads);
     memset(base64, 0, sizeof base64);
     for (Py_ssize_t index = 0; index < first_length; index++)
@@ -430,7 +573,9 @@ PyMODINIT_FUNC PyInit__fast(void)
         PyObject **where;
         const char *text;
     } names[] = {
-        {&name_flat, "flat"}, {&name_odd, "odd"}, {&name_quiet, "quiet"},
+        {&name_flat, "flat"}, {&name_odd, "odd"}, {&name_quiet, "quiet"}, {&name_filled, "filled"},
+        {&name_state, "state"}, {&name_target, "target"}, {&name_arguments, "arguments"}, {&name_id, "id"},
+        {&name_listed, "listed"}, {&name_module, "module"}, {&name_name, "name"},
         {&opcode_names[0], "REDUCE"}, {&opcode_names[1], "NEWOBJ"},
     };
     for (size_t index = 0; index < sizeof names / sizeof names[0]; index++) {

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from modelguard.picklevm.objects import FLOAT, KEPT, KEPT_BYTES, KEPT_TUPLE, Called, Held, Lost, Named, Table
+from modelguard.picklevm.objects import FLOAT, KEPT, KEPT_BYTES, KEPT_TUPLE, UNBUILT, Called, Held, Lost, Named, Table
 
 FAR = 1 << 20
 """A memo index so far beyond the entries there are is refused: the C unpickler allocates up to it."""
@@ -22,7 +22,8 @@ HEADS = frozenset(b"gKYkXeHQ/2568714(clNIJLMSUVFG]})\xc2 \n\\")
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
 
 Advance: TypeAlias = Callable[
-    [bytes, int, int, list[Any], list[list[Any]], dict[int, Any], bool, int], tuple[int, list[Any], int, bool]
+    [bytes, int, int, list[Any], list[list[Any]], dict[int, Any], bool, Callable[[Any], bool] | None, int],
+    tuple[int, list[Any], int, bool],
 ]
 
 
@@ -40,6 +41,7 @@ def _find() -> Advance | None:
         Held,
         Lost,
         FLOAT,
+        UNBUILT,
         bytes(sorted(HEADS)),
         _LETTERS,
         KEPT,

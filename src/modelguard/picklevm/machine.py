@@ -41,6 +41,8 @@ class Machine(Steps):
         self.frame_end = 0
         self.memoized = False
         self.recorder.protocol = 0
+        if self.interruption is not None:
+            self.recorder.watched = self.interruption.globals
         self._accounted = self.start = self.at = start
         if not self.window.base <= start < self.window.base + self.window.safe:
             self.window.load(start)
@@ -72,7 +74,9 @@ class Machine(Steps):
         while True:
             while pos < limit:
                 if advance is not None:
-                    pos, stack, at, memoized = advance(data, pos, limit, stack, marks, memo, bool(self._popped), base)
+                    pos, stack, at, memoized = advance(
+                        data, pos, limit, stack, marks, memo, bool(self._popped), self.plain, base
+                    )
                     if at >= 0:
                         self.at = base + at
                     if memoized:

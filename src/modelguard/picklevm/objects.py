@@ -45,8 +45,10 @@ Raw: TypeAlias = Any
 class Named:
     """A global after name mapping; one object per global and content.
 
-    `quiet` holds the opcodes by which it has been called and about which nothing more is to be written down: 1 for
-    REDUCE, 2 for NEWOBJ. `ruled` and `stated` tell whether the tables have rules for its arguments and its state,
+    `quiet` are bits that let the compiled loop go on by itself: after a call by REDUCE (1) or NEWOBJ (2) about which
+    nothing more is to be written down; by REDUCE when the rule of tensors is kept (4), by NEWOBJ without arguments (8);
+    for items set on a result (16); for BUILD on a result, with any dict (32) or one that keeps the rule of fields (64).
+    `ruled` and `stated` tell whether the tables have rules for its arguments and its state,
     `fine` and `fine_state` are the short ways to tell that those are kept, where there are any; `told` holds the
     opcodes by which a call that keeps the rules is written down. `listed` tells whether a table lists this very name.
     """

@@ -24,6 +24,18 @@ STREAMS = 8
 ARRAYS = frozenset({("joblib.numpy_pickle", "NumpyArrayWrapper")})
 
 
+_WRAPPER = b"NumpyArrayWrapper"
+
+
+def names_wrapper(content: Content) -> bool:
+    """Tell whether the first `PROBED` bytes hold the name of joblib's wrapper of arrays."""
+    return content.once(_names_wrapper)
+
+
+def _names_wrapper(content: Content) -> bool:
+    return _WRAPPER in content.head(PROBED)
+
+
 class JoblibArray(ReadError):
     """An array of joblib follows in the stream: what comes next are no opcodes for joblib."""
 
@@ -43,9 +55,9 @@ def is_pickle(content: Content) -> bool:
 
     A joblib array that lies behind more than `PROBED` bytes is not seen here; the reader of the format meets it.
     """
-    head = content.head(PROBED)
+    head = content.head(2)
     marked = len(head) > 1 and head[0] == 0x80 and head[1] <= HIGHEST_PROTOCOL
-    if marked and b"NumpyArrayWrapper" not in head:
+    if marked and not names_wrapper(content):
         return True
     recorder = Recorder(content.location)
     machine = Machine(content, Budget(opcodes=PROBED, seconds=10), recorder, interruption=StopAtArrays())

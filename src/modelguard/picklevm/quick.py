@@ -100,6 +100,13 @@ def _fields(state: Raw) -> bool:
     return True
 
 
+QUIET: Mapping[Fine | FineState, tuple[str, int]] = {
+    _tensor: ("REDUCE", 4),
+    _bare: ("NEWOBJ", 8),
+    _fields: ("BUILD", 64),
+}
+"""Those that the compiled loop has as well: the opcode, and the bit of `Named.quiet` that lets it use them."""
+
 ARGUMENTS: Mapping[str, Fine] = {
     "new": _bare,
     "numpy-dtype": _element_type,

@@ -17,7 +17,7 @@ from modelguard.picklevm.knowledge.lookup import (
     state_rules,
 )
 from modelguard.picklevm.objects import Bag, Called, Held, Lost, Named, Raw, Table, describe, kind_of, text_of
-from modelguard.picklevm.quick import ARGUMENTS, STATES
+from modelguard.picklevm.quick import ARGUMENTS, QUIET, STATES
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.errors import BudgetSpent
 from modelguard.terms.facts import Build, Call, Fact, Import, Malformed, Noted, Unresolved
@@ -52,6 +52,7 @@ class Recorder:
         self.location = location
         self.facts: list[Fact] = []
         self.protocol = 0
+        self.watched: frozenset[tuple[str, str]] = frozenset()
         self._seen: set[Hashable] = set()
         self._named: dict[tuple[bytes, bytes, bool], Named] = {}
 
@@ -132,6 +133,10 @@ class Recorder:
             named.fine = ARGUMENTS.get(next(iter(rules)))
         if len(states) == 1:
             named.fine_state = STATES.get(next(iter(states)))
+        if module not in _TENSORS:
+            named.quiet |= 16
+        if (module, name) not in self.watched:
+            named.quiet |= 32 if not states else QUIET[named.fine_state][1] if named.fine_state else 0
         return named
 
     # --- calls -------------------------------------------------------------------------------------------------
@@ -164,6 +169,8 @@ class Recorder:
             target.quiet |= {"REDUCE": 1, "NEWOBJ": 2}.get(opcode, 0)
         if not broken and opcode not in target.told:
             target.told += (opcode,)
+            same, bit = QUIET.get(target.fine, ("", 0)) if target.fine else ("", 0)
+            target.quiet |= bit if same == opcode else 0
         key = ("call", target.module, target.name, opcode, broken)
         if key in self._seen:
             return

@@ -63,7 +63,7 @@ def scan(
                 broken = at + 1 if streams else max(machine.at, at) + 1
             if machine.memoized and carried:
                 _carried_over(machine, carried, at)
-            else:
+            elif broken < 0 and end < content.size:
                 carried.update(machine.memo)
             yield from recorder.take()
             if broken >= 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from modelguard.picklevm.fast import ADVANCE
 from modelguard.picklevm.hooks import Carriers, Fault, Interruption, PersistentRule
 from modelguard.picklevm.objects import KEPT_BYTES, Blob, Called, Raw
@@ -33,6 +35,8 @@ class State:
         self.recorder = recorder
         self.interruption = interruption
         self.persistent = persistent
+        # Tells of an id as the machine has it that the rule certainly accepts it, if the rule can.
+        self.plain: Callable[[Raw], bool] | None = getattr(persistent, "plain", None)
         self.carriers = carriers
         self.depth = depth
         self.advance = ADVANCE if compiled else None
