@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from modelguard.guard import examine, guarded, guarded_load, verified_snapshot
+    from modelguard.guard import examine, guarded, guarded_load, guarded_open, verified_snapshot
     from modelguard.lock import Lock
     from modelguard.policy.settings import Policy
     from modelguard.pytest_plugin import assert_approved
@@ -20,6 +20,7 @@ _HOME = {
     "examine": "modelguard.guard",
     "guarded": "modelguard.guard",
     "guarded_load": "modelguard.guard",
+    "guarded_open": "modelguard.guard.partial",
     "verified_snapshot": "modelguard.guard",
     "Lock": "modelguard.lock",
     "Policy": "modelguard.policy.settings",
@@ -43,6 +44,7 @@ __all__ = [
     "examine",
     "guarded",
     "guarded_load",
+    "guarded_open",
     "verified_snapshot",
 ]
 

@@ -158,7 +158,7 @@ def test_init_adds_to_a_project_file(shell: Shell) -> None:
 def test_the_store_can_be_verified_and_swept(shell: Shell) -> None:
     shell("lock", "w.safetensors", "good.pkl")
     shell("lock", "--remove", "good.pkl")
-    assert "2 objects looked at, 0 damaged" in shell("store", "verify").stdout
+    assert "3 objects looked at, 0 damaged" in shell("store", "verify").stdout
     assert "would remove 1 objects" in shell("store", "gc", "--dry-run").stdout
     assert "removed 1 objects" in shell("store", "gc").stdout
     assert Path(shell("store", "path").stdout.strip()).is_dir()

@@ -40,7 +40,7 @@ def verify(**options: Any) -> int:
 def gc(dry_run: bool, **options: Any) -> int:
     """Remove objects that the lock does not name, and what crashed processes left behind."""
     gate = open_gate(options)
-    keep = {digest for entry in gate.require_lock().entries.values() for digest in entry.digests.values()}
+    keep = {digest for entry in gate.require_lock().entries.values() for digest in entry.kept}
     outcome = gate.store.gc(keep, dry_run=dry_run)
     click.echo(f"{'would remove' if dry_run else 'removed'} {len(outcome.removed)} objects, {outcome.freed} bytes")
     return 0

@@ -26,6 +26,8 @@ _FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
 )
 
+_DESCRIPTORS = Path("/proc/self/fd")
+
 
 def gather(case: Case) -> Iterator[Fact]:
     """Yield the facts about the contents of every file of the snapshot."""
@@ -77,7 +79,8 @@ def open_content(file: Path, *, name: str = "") -> Iterator[Content]:
 
     Raises `ReadError` when it is not a regular file, `OSError` when it cannot be opened.
     """
-    descriptor = os.open(file, _FLAGS)
+    held = file.parent == _DESCRIPTORS  # a link that only this process has, to a file that it holds open
+    descriptor = os.open(file, _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if held else _FLAGS)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

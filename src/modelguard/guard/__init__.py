@@ -3,6 +3,7 @@
 from modelguard.guard.examining import examine, examine_snapshot
 from modelguard.guard.gate import Gate
 from modelguard.guard.loading import guarded, guarded_load, verified_snapshot
+from modelguard.guard.partial import guarded_open
 from modelguard.guard.pinning import Wish, pin
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "examine_snapshot",
     "guarded",
     "guarded_load",
+    "guarded_open",
     "pin",
     "verified_snapshot",
 ]

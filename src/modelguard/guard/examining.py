@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from modelguard.policy.judging import Circumstances, judge
 from modelguard.policy.settings import Excuse
 from modelguard.sources.local import in_place
 from modelguard.sources.source import source_for
-from modelguard.terms.artifact import LocalRef, Location, ModelRef, Snapshot
+from modelguard.terms.artifact import Digest, LocalRef, Location, ModelRef, Snapshot
 from modelguard.terms.errors import ModelguardError, PolicyError
 from modelguard.terms.facts import Dossier, Fact, Unread
 from modelguard.terms.verdict import Examination
@@ -71,12 +72,37 @@ def examine_snapshot(
         lock_trouble=lock_trouble,
         tags=tags,
         look_up=look_up,
+        gathered=[*facts],
     )
     chosen = [one for one in _collectors() if (one.offline if collectors is None else one.name in set(collectors))]
-    dossier = Dossier(snapshot=snapshot, facts=(*facts, *gather(case, chosen)))
+    dossier = Dossier(snapshot=snapshot, facts=tuple(gather(case, chosen)))
     findings = tuple(finding for check in checks() for finding in check.ask(dossier))
     verdict = judge(findings, gate.policy, _circumstances(case))
     return Examination(snapshot=snapshot, dossier=dossier, findings=findings, verdict=verdict)
+
+
+_KNOWN: OrderedDict[tuple[tuple[str, Digest], ...], tuple[Fact, ...]] = OrderedDict()
+_KNOWN_MODELS = 32
+"""Models whose facts about content are kept in memory: the same bytes under the same names always give the same."""
+
+
+def examine_known(snapshot: Snapshot, gate: Gate, entry: Entry) -> Examination:
+    """Examine as `examine_snapshot` does, but read contents only once a process: for bytes that a record vouches for.
+
+    Lock, signature, license and everything else that may change are asked each time.
+    """
+    key = tuple((one.path, one.digest) for one in snapshot.artifacts)
+    contents = [one for one in _collectors() if one.name in CONTENT_ONLY]
+    facts = _KNOWN.get(key)
+    if facts is None:
+        case = Case(snapshot=snapshot, policy=gate.policy, today=gate.today, home=gate.home, entry=entry)
+        facts = tuple(gather(case, contents))
+        if not any(isinstance(fact, Unread) for fact in facts):
+            _KNOWN[key] = facts
+            while len(_KNOWN) > _KNOWN_MODELS:
+                _KNOWN.popitem(last=False)
+    others = [one.name for one in _collectors() if one.offline and one.name not in CONTENT_ONLY]
+    return examine_snapshot(snapshot, gate, entry=entry, collectors=others, facts=facts)
 
 
 def gather(case: Case, collectors: Iterable[Collector]) -> list[Fact]:

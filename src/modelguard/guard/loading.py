@@ -14,11 +14,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from attrs import evolve
+
 from modelguard.guard.gate import Gate
+from modelguard.guard.memory import untouched
 from modelguard.guard.standing import Standing, admitted, withheld
 from modelguard.loaders.choose import choose
 from modelguard.loaders.loader import Handover
-from modelguard.terms.errors import LoaderError
+from modelguard.policy.settings import Verify
+from modelguard.terms.errors import LoaderError, PolicyError
 from modelguard.terms.facts import Import, Recognised
 from modelguard.terms.verdict import Examination
 
@@ -44,6 +48,8 @@ def guarded_load(
     loader: str | None = None,
     file: str | None = None,
     gate: Gate | None = None,
+    verify: Verify | None = None,
+    strict: bool | None = None,
     **options: Any,
 ) -> Any:
     """Load a locked model, or raise.
@@ -51,12 +57,14 @@ def guarded_load(
     `ref` is `org/name`, a local path or an https address, as it was given to `modelguard lock`. `loader` names the
     framework and what to call in it (`"transformers.AutoModel"`, `"safetensors.numpy"`); without it, the files decide,
     and several possibilities are an error that lists them. `file` picks one file of the model. `args` and `options` go
-    to the framework, except those that would weaken it.
+    to the framework, except those that would weaken it. `verify` ("always", "sealed", "changed") says when the bytes
+    are hashed again, `strict` whether they are handed over in sealed memory; both default to what the policy says, and
+    neither can be weaker than a policy file asks for.
 
     Raises `ModelRefused` (with the whole examination), `LockError`, `PolicyError`, `RefError`, `LoaderError`, or
     `SourceError` when bytes that are not in the store cannot be fetched.
     """
-    gate = gate or Gate.open()
+    gate = with_wishes(gate or Gate.open(), verify, strict)
     standing = _KEPT.enter_context(admitted(ref, gate))
     return _load(standing, gate, loader, file or standing.inner, args, options)
 
@@ -95,23 +103,49 @@ def guarded(load: Callable[..., Loaded], *, gate: Gate | None = None) -> Callabl
     return checked
 
 
+_STRENGTH: tuple[Verify, ...] = ("changed", "sealed", "always")
+
+
+def with_wishes(gate: Gate, verify: Verify | None, strict: bool | None) -> Gate:  # noqa: FBT001  # None is "as it is"
+    """Return the gate with what one load asks for.
+
+    Raises `PolicyError` for an unknown word, and for a wish that is weaker than what a policy file asks for.
+    """
+    policy = gate.policy
+    if verify is not None and verify not in _STRENGTH:
+        raise PolicyError(f"verify: expected one of {', '.join(_STRENGTH)}, found {verify!r}")
+    chosen = policy.verify if verify is None else verify
+    if policy.origin and _STRENGTH.index(chosen) < _STRENGTH.index(policy.verify):
+        raise PolicyError(
+            f"verify={chosen!r} is weaker than the policy's {policy.verify!r}",
+            remedy=f'write verify = "{chosen}" into {policy.origin}',
+        )
+    if policy.strict and strict is False:
+        raise PolicyError("strict=False is weaker than the policy", remedy=f"write strict = false into {policy.origin}")
+    return evolve(gate, policy=evolve(policy, verify=chosen, strict=policy.strict or bool(strict)))
+
+
 def _load(
     standing: Standing, gate: Gate, loader: str | None, file: str | None, args: tuple[Any, ...], options: dict[str, Any]
 ) -> Any:
     formats = _formats(standing.examination)
     chosen, target = choose(formats, file, loader)
-    return chosen.load(
-        Handover(
-            root=standing.root,
-            file=None if file is None else _inside(standing, file),
-            formats=formats,
-            imports=_imports(standing.examination),
-            target=target,
-            remote_code=gate.policy.remote_code == "locked" and standing.entry.remote_code,
-            args=args,
-            options=options,
-        )
+    sealed = {path: place for path, place in standing.sealed.items() if path in formats}
+    handover = Handover(
+        root=standing.root,
+        file=None if file is None else _inside(standing, file),
+        formats=formats,
+        imports=_imports(standing.examination),
+        sealed=sealed,
+        target=target,
+        remote_code=gate.policy.remote_code == "locked" and standing.entry.remote_code,
+        args=args,
+        options=options,
     )
+    if not standing.sealed:
+        return chosen.load(handover)
+    with untouched(standing.root, sealed.items()):
+        return chosen.load(handover)
 
 
 def _inside(standing: Standing, file: str) -> Path:

@@ -12,6 +12,7 @@ from modelguard.checks.permission_increase import permission_of
 from modelguard.guard.examining import examine_snapshot
 from modelguard.guard.gate import Gate
 from modelguard.guard.lineage import base_licenses, license_record
+from modelguard.guard.tensors import keep_table
 from modelguard.lock import Accepted, Decided, Entry, LicenseRecord, LockedFile, ProvenanceRecord
 from modelguard.sources.source import Listed, Resolved, source_for
 from modelguard.terms.artifact import Artifact, HubRef, Location, ModelRef
@@ -64,7 +65,7 @@ def pin(ref: ModelRef, gate: Gate, wish: Wish, existing: Entry | None = None) ->
     examination = examine_snapshot(
         snapshot, gate, entry=draft, facts=changes, tags=resolved.tags, look_up=base_licenses(gate, existing)
     )
-    entry = _completed(draft, examination)
+    entry = _completed(draft, examination, gate)
     if existing is not None and _same(existing, entry):
         return existing, examination
     return entry, examination
@@ -141,11 +142,11 @@ def _identity_changes(before: Entry, after: Entry) -> Iterator[Fact]:
             yield IdentityChanged(location=Location(before.id), what=what, recorded=recorded, found=found)
 
 
-def _completed(draft: Entry, examination: Examination) -> Entry:
+def _completed(draft: Entry, examination: Examination, gate: Gate) -> Entry:
     """Fill in the files with what they are and ask for."""
     return evolve(
         draft,
-        files=tuple(_locked(artifact, examination) for artifact in examination.snapshot.artifacts),
+        files=tuple(_locked(artifact, examination, gate) for artifact in examination.snapshot.artifacts),
         license=license_record(examination.dossier),
         provenance=_provenance(examination),
         remote_code=any(_is_loadable_code(fact) for fact in examination.dossier.all(Asks)),
@@ -175,17 +176,19 @@ def _is_loadable_code(fact: Asks) -> bool:
     return fact.permission == "remote-code" and not fact.hazard.startswith(("script", "notebook", "browser-"))
 
 
-def _locked(artifact: Artifact, examination: Examination) -> LockedFile:
+def _locked(artifact: Artifact, examination: Examination, gate: Gate) -> LockedFile:
     dossier = examination.dossier
+    formats = _names(
+        name for fact in dossier.at(artifact.path, Recognised) if not fact.location.members for name in fact.formats
+    )
     return LockedFile(
         path=artifact.path,
         size=artifact.size,
         digest=artifact.digest,
-        formats=_names(
-            name for fact in dossier.at(artifact.path, Recognised) if not fact.location.members for name in fact.formats
-        ),
+        formats=formats,
         imports=_names(permission_of(fact) for fact in dossier.at(artifact.path, Import)),
         permissions=_names(permission_of(fact) for fact in dossier.at(artifact.path, Asks)),
+        tensors=keep_table(artifact, gate.store) if formats == ("safetensors",) else None,
     )
 
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
-from modelguard.guard.examining import examine_snapshot
+from modelguard.guard.examining import examine_known, examine_snapshot
 from modelguard.guard.gate import Gate
+from modelguard.guard.memory import sealed_files
 from modelguard.guard.pinning import recorded
 from modelguard.lock import Entry
+from modelguard.sources import stamps
 from modelguard.sources.hashing import at_once, hash_file
 from modelguard.sources.local import in_place
 from modelguard.sources.source import source_for
 from modelguard.sources.views import withdraw
 from modelguard.terms.artifact import Artifact, HubRef, LocalRef, Location, ModelRef, Snapshot, printable
-from modelguard.terms.errors import ModelRefused, Tampered
+from modelguard.terms.errors import ModelRefused, StoreError, Tampered
 from modelguard.terms.facts import Digested, Fact, NotLocked, Substituted
 from modelguard.terms.provenance import Uncovered
 from modelguard.terms.verdict import Examination, Refused
@@ -29,13 +32,15 @@ from modelguard.terms.verdict import Examination, Refused
 class Standing:
     """A model that may be loaded: its entry, a private directory with exactly its files, and what was examined.
 
-    `inner` is the file that the reference pointed at within the model, if it did.
+    `inner` is the file that the reference pointed at within the model, if it did. `sealed` are the files in sealed
+    memory, by path, when the model is handed over so.
     """
 
     entry: Entry
     root: Path
     examination: Examination
     inner: str | None = None
+    sealed: Mapping[str, Path] = field(factory=dict)
 
     @property
     def only_file(self) -> str | None:
@@ -61,15 +66,81 @@ class Standing:
 def admitted(ref: str | os.PathLike[str], gate: Gate) -> Iterator[Standing]:
     """Yield the verified model that `ref` names; its directory goes away at the end.
 
+    The policy's `verify` says whether all is hashed now, and `strict` whether the files are sealed memory.
+
     Raises `ModelRefused` with the examination, and the errors of reading the lock, the policy and the source.
     """
     entry, inner = approved_entry(gate.canonical(ref), gate)
+    if gate.policy.strict:
+        with in_memory(entry, gate) as (root, sealed, snapshot):
+            examination = examine_snapshot(snapshot, gate, entry=entry)
+            require_allowed(examination)
+            withdraw(root, withheld(examination))
+            yield Standing(entry=entry, root=root, examination=examination, inner=inner, sealed=sealed)
+        return
     bring(entry, gate)
+    if gate.policy.verify != "always":
+        yield _standing_by_record(entry, inner, gate, gate.policy.verify)
+        return
     with gate.store.view(entry.digests) as root:
         examination = examine_snapshot(laid_out(entry, root, gate), gate, entry=entry)
         require_allowed(examination)
         withdraw(root, withheld(examination))
         yield Standing(entry=entry, root=root, examination=examination, inner=inner)
+
+
+@contextmanager
+def in_memory(entry: Entry, gate: Gate) -> Iterator[tuple[Path, dict[str, Path], Snapshot]]:
+    """Give the files of an entry in sealed memory: a directory of links, the places by path, and the snapshot.
+
+    Raises `ModelRefused` when the bytes are not the approved ones or cannot be held still, as `bring` otherwise.
+    """
+    with sealed_files(_places(entry, gate)) as (root, sealed):
+        artifacts = tuple(
+            Artifact(path=path, size=size, digest=digest, file=place)
+            for path, (place, digest, size) in sorted(sealed.items())
+        )
+        snapshot = Snapshot(ref=entry.ref, revision=entry.revision, artifacts=artifacts)
+        yield root, {path: place for path, (place, _, _) in sealed.items()}, snapshot
+
+
+def _places(entry: Entry, gate: Gate) -> dict[str, Path]:
+    """Return where the files of an entry are copied from. Nothing is hashed yet: the copies are."""
+    if isinstance(entry.ref, LocalRef):
+        promised = {file.path: (file.size, file.digest) for file in entry.files}
+        found = in_place(entry.ref, gate.options, promised)
+        _require_pinned(found, gate, entry)
+        return {one.path: one.file for one in found.artifacts if one.file is not None}
+    bring(entry, gate)
+    places: dict[str, Path] = {}
+    for file in entry.files:
+        place = gate.store.path_of(file.digest)
+        if place is None:
+            raise StoreError(
+                f"store: no object {file.digest} for {printable(file.path)}", remedy="load the model again"
+            )
+        places[file.path] = place
+    return places
+
+
+def _standing_by_record(entry: Entry, inner: str | None, gate: Gate, trust: stamps.Trust) -> Standing:
+    """Return a model in a directory that stays, of which nothing is hashed that a record vouches for."""
+    root = gate.store.lasting_view(entry.digests, trust)
+    snapshot = Snapshot(
+        ref=entry.ref,
+        revision=entry.revision,
+        artifacts=tuple(
+            Artifact(path=file.path, size=file.size, digest=file.digest, file=root / file.path)
+            for file in sorted(entry.files, key=lambda file: file.path)
+        ),
+    )
+    examination = examine_known(snapshot, gate, entry)
+    require_allowed(examination)
+    left_out = withheld(examination)
+    if left_out:
+        rest = {path: digest for path, digest in entry.digests.items() if path not in left_out}
+        root = gate.store.lasting_view(rest, trust)
+    return Standing(entry=entry, root=root, examination=examination, inner=inner)
 
 
 def lasting(ref: str | os.PathLike[str], gate: Gate) -> Standing:
@@ -153,13 +224,25 @@ def bring(entry: Entry, gate: Gate) -> None:
 
 
 def _bring_local(entry: Entry, ref: LocalRef, gate: Gate) -> None:
-    snapshot = in_place(ref, gate.options)
-    facts = [Digested(location=Location(one.path), size=one.size, digest=one.digest) for one in snapshot.artifacts]
-    unread = evolve(snapshot, artifacts=())  # the bytes are compared here; what they hold is examined in the store
-    require_allowed(examine_snapshot(unread, gate, entry=entry, collectors=("pins",), facts=facts))
+    records, promised = None, None
+    if gate.policy.verify != "always":
+        name = hashlib.sha256(os.fsencode(gate.place(ref))).hexdigest()
+        records = stamps.records(gate.store.root, f"local-{name}", "changed")
+        promised = {file.path: (file.size, file.digest) for file in entry.files}
+    snapshot = in_place(ref, gate.options, promised, records)
+    if records is not None:
+        records.save()
+    _require_pinned(snapshot, gate, entry)
     for artifact in snapshot.artifacts:
         if artifact.file is not None and gate.store.path_of(artifact.digest) is None:
             gate.store.keep(artifact.file, expected=artifact.digest)
+
+
+def _require_pinned(snapshot: Snapshot, gate: Gate, entry: Entry) -> None:
+    """Raise `ModelRefused` unless names and digests are those of the entry; what the bytes hold is examined later."""
+    facts = [Digested(location=Location(one.path), size=one.size, digest=one.digest) for one in snapshot.artifacts]
+    unread = evolve(snapshot, artifacts=())
+    require_allowed(examine_snapshot(unread, gate, entry=entry, collectors=("pins",), facts=facts))
 
 
 def laid_out(entry: Entry, root: Path, gate: Gate) -> Snapshot:

@@ -107,12 +107,12 @@ def the_file(handover: Handover, loader: str) -> Path:
     Raises `LoaderError` when there is none or several.
     """
     if handover.file is not None:
-        return handover.file
+        return _place(handover, loader, handover.file.relative_to(handover.root).as_posix())
     if len(handover.formats) == 1:
-        return handover.root / next(iter(handover.formats))
+        return _place(handover, loader, next(iter(handover.formats)))
     fitting = [path for path, names in handover.formats.items() if fits(loader, path, names)]
     if len(fitting) == 1:
-        return handover.root / fitting[0]
+        return _place(handover, loader, fitting[0])
     if not fitting:
         raise LoaderError(f"loader {loader}: none of the files is of a format that it reads", remedy="name the file")
     raise LoaderError(
@@ -121,7 +121,21 @@ def the_file(handover: Handover, loader: str) -> Path:
     )
 
 
+NEEDS_NAME: dict[str, str] = {
+    "keras": "the ending of the name chooses the reader",
+    "onnxruntime": "files of external data are found beside the model",
+}
+"""Loaders that cannot open `/proc/self/fd/N`, with the reason: they get the link in the directory."""
+
+
+def _place(handover: Handover, loader: str, path: str) -> Path:
+    """Return where a file is opened: in sealed memory, where it has no name that somebody could give to another."""
+    place = handover.root / path
+    return place if loader in NEEDS_NAME else handover.sealed.get(path, place)
+
+
 def grant_for(handover: Handover, file: Path) -> Grant:
     """Return the imports approved for a file; one without recorded imports may import nothing."""
-    path = file.relative_to(handover.root).as_posix()
+    names = {place: path for path, place in handover.sealed.items()}
+    path = names[file] if file in names else file.relative_to(handover.root).as_posix()
     return Grant(path=path, imports=handover.imports.get(path, frozenset()))

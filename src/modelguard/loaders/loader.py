@@ -20,7 +20,9 @@ class Handover:
     `root` is the verified directory, `file` the one file asked for (None for the whole directory). `formats` tells the
     formats of each file, by path; `imports` the globals (`module.name`) approved for each file, by path. `target` is
     what follows the loader's name in `loader="transformers.AutoModel"`: `AutoModel`. `remote_code` tells that the lock
-    approves the model's own code by digest. `args` and `options` are the caller's and go to the framework.
+    approves the model's own code by digest. `sealed` are places of files in sealed memory, by path: `root` then holds
+    links to them, and a loader of single files opens the place itself. `args` and `options` are the caller's and go to
+    the framework.
     """
 
     root: Path
@@ -29,6 +31,7 @@ class Handover:
     imports: Mapping[str, frozenset[tuple[str, str]]]
     target: str = ""
     remote_code: bool = False
+    sealed: Mapping[str, Path] = field(factory=dict)
     args: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(factory=dict)
 

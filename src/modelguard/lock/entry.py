@@ -16,7 +16,11 @@ STATES: tuple[State, ...] = get_args(State)
 
 @frozen(kw_only=True)
 class LockedFile:
-    """One approved file: size in bytes, SHA-256, and what it may do: the globals it imports, what else it asks for."""
+    """One approved file: size in bytes, SHA-256, and what it may do: the globals it imports, what else it asks for.
+
+    `tensors` is the SHA-256 of a safetensors file's table of tensor digests (`guard/tensors.py`): the table lies in the
+    store, or is made anew from the file, so that one key here pins every tensor by itself.
+    """
 
     path: str
     size: int
@@ -24,6 +28,7 @@ class LockedFile:
     formats: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
+    tensors: Digest | None = None
 
 
 @frozen(kw_only=True)
@@ -134,6 +139,12 @@ class Entry:
     @property
     def digests(self) -> dict[str, Digest]:
         return {file.path: file.digest for file in self.files}
+
+    @property
+    def kept(self) -> frozenset[Digest]:
+        """The objects of the store that this entry needs: its files, and the tables of their tensors."""
+        tables = (file.tensors for file in self.files if file.tensors is not None)
+        return frozenset((*self.digests.values(), *tables))
 
     def file(self, path: str) -> LockedFile | None:
         return next((file for file in self.files if file.path == path), None)

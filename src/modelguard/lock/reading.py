@@ -102,6 +102,7 @@ def _read_files(section: Section) -> Iterator[LockedFile]:
             formats=part.texts("formats"),
             imports=part.texts("imports"),
             permissions=part.texts("permissions"),
+            tensors=_read_sha256(part, "tensors") if "tensors" in part else None,
         )
         part.finish()
 

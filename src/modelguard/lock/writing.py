@@ -112,6 +112,7 @@ def _file_line(file: LockedFile) -> str:
             ("formats", file.formats),
             ("imports", file.imports),
             ("permissions", file.permissions),
+            ("tensors", file.tensors.hex if file.tensors else ""),
         ]
     )
 

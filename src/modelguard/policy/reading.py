@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any, get_args
 
-from modelguard.policy.settings import Excuse, Level, Mode, Organization, Policy, SourceRules
+from modelguard.policy.settings import Excuse, Level, Mode, Organization, Policy, SourceRules, Verify
 from modelguard.terms.errors import PolicyError
 from modelguard.terms.finding import Severity
 from modelguard.terms.section import Section
@@ -20,6 +20,7 @@ VERSION = 1
 OTHER_TABLES = ("licenses", "provenance", "advisories", "vendor", "monitor", "trust")
 _MODES: tuple[Mode, ...] = get_args(Mode)
 _LEVELS: tuple[Level, ...] = get_args(Level)
+_VERIFY: tuple[Verify, ...] = get_args(Verify)
 _DAYS = re.compile(r"(\d{1,5}) days?\Z")
 
 
@@ -66,6 +67,8 @@ def read_policy(data: dict[str, Any], *, origin: str = "", where: str = "") -> P
         origin=origin,
         lockfile=top.text("lockfile", "modelguard.lock"),
         mode=top.choice("mode", _MODES, "enforce"),
+        verify=top.choice("verify", _VERIFY, "always"),
+        strict=top.flag("strict", default=False),
         cooldown_days=_days(top, "cooldown"),
         profiles=frozenset(content.texts("profiles")),
         threshold=_severity(content, "refuse-from"),

@@ -16,6 +16,7 @@ from modelguard.terms.finding import Area, Severity
 
 Mode: TypeAlias = Literal["enforce", "warn"]
 Level: TypeAlias = Literal["refuse", "note"]
+Verify: TypeAlias = Literal["always", "sealed", "changed"]
 
 ENFORCED_BY_DEFAULT: tuple[Area, ...] = ("lock", "content", "policy")
 """Areas whose findings refuse even when the policy says nothing about them."""
@@ -81,12 +82,17 @@ class SourceRules:
 class Policy:
     """What the user allows. `tables` are the tables of other areas as parsed TOML, each read by its own room.
 
+    `verify` says when the bytes of a model are hashed again before a load, `strict` whether they are handed over in
+    sealed memory; docs/why/handover.md says what each of them trusts.
+
     `origin` is the file that the policy was read from, empty for the defaults.
     """
 
     origin: str = ""
     lockfile: str = "modelguard.lock"
     mode: Mode = "enforce"
+    verify: Verify = "always"
+    strict: bool = False
     cooldown_days: int = 0
     profiles: frozenset[str] = frozenset()
     threshold: Severity = Severity.MEDIUM

@@ -12,6 +12,8 @@ _TEMPLATE = """\
 version = 1
 # lockfile = "modelguard.lock"
 # mode = "enforce"               # "warn" only reports; MODELGUARD_MODE=enforce in the environment tightens it
+# verify = "always"              # when bytes are hashed before a load: "always", "sealed" (fs-verity) or "changed"
+# strict = false                 # true hands models over in sealed memory: takes as much memory as the model has bytes
 cooldown = "7 days"              # `modelguard update` proposes only revisions that are at least this old
 max-excuse-days = 365            # an excuse must end within this many days
 

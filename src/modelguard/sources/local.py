@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 from attrs import define, field
 
-from modelguard.sources import hashing
+from modelguard.sources import hashing, stamps
 from modelguard.sources.names import fault_of, faults
 from modelguard.sources.source import Listed, Options, Resolved, Shelf, Source
 from modelguard.terms.artifact import Artifact, Digest, LocalRef, ModelRef, Snapshot, printable
@@ -69,17 +69,31 @@ def fetch(resolved: Resolved, shelf: Shelf, options: Options, expected: Mapping[
     return _snapshot(resolved, options, expected, keep)
 
 
-def in_place(ref: ModelRef, options: Options) -> Snapshot:
+def in_place(
+    ref: ModelRef,
+    options: Options,
+    promised: Mapping[str, tuple[int, Digest]] | None = None,
+    records: stamps.Records | None = None,
+) -> Snapshot:
     """Hash a local model where it lies. Its files can still change: this is for looking, not for loading.
+
+    `promised` gives size in bytes and digest of files that are not hashed here, because every byte of them is compared
+    when it is used. `records` spare the hashing of files that it vouches for; the caller saves what is new in it.
 
     Raises as `resolve` and `fetch`.
     """
     place = _place(ref, options)
 
     def look(name: str, descriptor: int, _: Digest | None) -> tuple[Digest, int, Path | None]:
+        file = place / name if place.is_dir() else place
+        size, digest = (promised or {}).get(name, (-1, None))
+        if digest is not None and os.fstat(descriptor).st_size == size:
+            if records is not None:
+                digest, size = records.matches(name, file, digest, ours=False)
+            return digest, size, file
         with hashing.unchanging(descriptor, name):
             digest, size = hashing.hashed(hashing.read_blocks(descriptor), name, options.progress)
-        return digest, size, place / name if place.is_dir() else place
+        return digest, size, file
 
     return _snapshot(resolve(ref, options), options, {}, look)
 

@@ -4,6 +4,7 @@
     staging/           files being written, each locked by its writer
     downloads/         bytes of interrupted downloads, kept for some days so that they can be resumed
     views/, trees/     directories that show objects under the names of a model (`views.py`)
+    verified/          records of what was hashed when, for loads that do not hash again (`stamps.py`)
     damaged/           objects that no longer hold what their name says, moved out of the way
 
 An object appears by one rename of a file that is complete and on disk; whatever ends a process before that leaves only
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from modelguard.sources import claims, hashing, views
+from modelguard.sources import claims, hashing, stamps, views
 from modelguard.sources.source import Progress, Quiet
 from modelguard.sources.writing import check_writable, writing
 from modelguard.terms.artifact import Digest, printable
@@ -34,7 +35,7 @@ from modelguard.terms.errors import ModelguardError, SourceError, StoreError, Ta
 log = logging.getLogger(__name__)
 
 RESUMABLE_DAYS = 7
-_ROOMS = ("objects", "staging", "downloads", "views", "trees", "damaged")
+_ROOMS = ("objects", "staging", "downloads", "views", "trees", "verified", "damaged")
 _TAG = "CACHEDIR.TAG"
 _TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by modelguard; see https://bford.info/cachedir/\n"
 
@@ -222,12 +223,13 @@ class Store:
         """
         return views.view(self, files)
 
-    def lasting_view(self, files: Mapping[str, Digest]) -> Path:
+    def lasting_view(self, files: Mapping[str, Digest], trust: stamps.Trust | None = None) -> Path:
         """Return a directory that holds exactly these files and stays; each file is hashed again on every call.
 
+        With `trust`, files are not hashed that a record says are those that were hashed before: see `stamps`.
         Raises as `view`.
         """
-        return views.lasting_view(self, files)
+        return views.lasting_view(self, files, trust)
 
     def download_directory(self, name: str) -> AbstractContextManager[Path]:
         """Give a private directory for a download that may be resumed after an error; one process at a time."""
@@ -273,8 +275,9 @@ class Store:
             claims.sweep(self.root / room)
         for tree in (self.root / "trees").iterdir():
             claims.remove_tree(tree)
-        for file in (self.root / "damaged").iterdir():
-            file.unlink(missing_ok=True)
+        for room in ("damaged", "verified"):
+            for file in (self.root / room).iterdir():
+                file.unlink(missing_ok=True)
 
     def prepare(self) -> None:
         """Create the directories and sweep up after dead processes, once. Raises `StoreError`."""

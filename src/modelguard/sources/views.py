@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelguard.sources import claims, hashing, names
+from modelguard.sources import claims, hashing, names, stamps
 from modelguard.sources.writing import writing
 from modelguard.terms.artifact import Digest, printable
 from modelguard.terms.errors import SourceError, StoreError
@@ -68,14 +68,17 @@ def withdraw(directory: Path, paths: Iterable[str]) -> None:
             file.parent.chmod(0o500)
 
 
-def lasting_view(store: Store, files: Mapping[str, Digest]) -> Path:
+def lasting_view(store: Store, files: Mapping[str, Digest], trust: stamps.Trust | None = None) -> Path:
     """See `Store.lasting_view`."""
     objects = _objects(store, files)
     store.prepare()
     place = store.root / "trees" / tree_digest(files)
+    found = None if trust is None else stamps.records(store.root, place.name, trust)
     with writing(store.root), claims.claimed(place.with_name(f"{place.name}{claims.LOCK}")):
         if place.is_symlink() or place.exists():
-            fault = fault_of_view(place, files)
+            fault = fault_of_view(place, files, found)
+            if found is not None:
+                found.save()
             if not fault:
                 return place
             log.warning("store: the view %s is made anew: %s", place.name, fault)
@@ -112,8 +115,11 @@ def _discard(place: Path) -> None:
         place.unlink()
 
 
-def fault_of_view(place: Path, files: Mapping[str, Digest]) -> str:
-    """Say in what a directory differs from exactly these files, or return an empty string. Every file is hashed."""
+def fault_of_view(place: Path, files: Mapping[str, Digest], records: stamps.Records | None = None) -> str:
+    """Say in what a directory differs from exactly these files, or return an empty string.
+
+    Every file is hashed, except those that `records` vouch for.
+    """
     if place.is_symlink() or not place.is_dir():
         return "not a directory"
     found: set[str] = set()
@@ -124,6 +130,8 @@ def fault_of_view(place: Path, files: Mapping[str, Digest]) -> str:
         found.add(name)
     if found != set(files):
         return f"other files than asked for: {', '.join(sorted(map(printable, found ^ set(files)))[:5])}"
+    if records is not None:
+        return printable("; ".join(stamps.of_files(records, files, place)))
     faults: list[str] = []
     hashing.at_once([partial(_compare, place / path, digest, faults) for path, digest in files.items()])
     return "; ".join(sorted(faults))

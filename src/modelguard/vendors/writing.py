@@ -103,8 +103,8 @@ def _html(assessment: Assessment, decision: Decision) -> Iterator[str]:
     yield from (f"<li>not reached: {_safe(name)}: {_safe(why)}</li>" for name, why in assessment.unreached)
     yield "</ul><h2>Evidence</h2><table><tr><th>Question</th><th>Source</th><th>Field</th><th>Value</th></tr>"
     for mark in assessment.marks:
-        for row in mark.evidence:
-            cells = "".join(f"<td>{_safe(cell)}</td>" for cell in (mark.question, row.source, row.name, row.value))
+        for found in mark.evidence:
+            cells = "".join(f"<td>{_safe(cell)}</td>" for cell in (mark.question, found.source, found.name, found.value))
             yield f"<tr>{cells}</tr>"
     yield "</table></body></html>"
 
