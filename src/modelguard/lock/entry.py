@@ -16,7 +16,11 @@ STATES: tuple[State, ...] = get_args(State)
 
 @frozen(kw_only=True)
 class LockedFile:
-    """One approved file: size in bytes, SHA-256, and what it may do: the globals it imports, what else it asks for."""
+    """One approved file: size in bytes, SHA-256, and what it may do: the globals it imports, what else it asks for.
+
+    `judged` is `by-ranges` when only parts of it were read where it lies: the digest is then its source's claim. The
+    first full fetch compares it, and examines the file again before anything is loaded.
+    """
 
     path: str
     size: int
@@ -24,6 +28,7 @@ class LockedFile:
     formats: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
+    judged: str = ""
 
 
 @frozen(kw_only=True)
@@ -75,6 +80,20 @@ class ProvenanceRecord:
 
 
 @frozen(kw_only=True)
+class LineageRecord:
+    """What the model was made from: the reference, file and digest of the original, and how (`converted`).
+
+    `tensors` is the digest over the tensors that both were proved to hold.
+    """
+
+    original: str = ""
+    path: str = ""
+    digest: str = ""
+    tensors: str = ""
+    how: str = ""
+
+
+@frozen(kw_only=True)
 class Decided:
     """Who decided about the model, when (ISO 8601 UTC), why, and until when."""
 
@@ -106,6 +125,7 @@ class Entry:
     files: tuple[LockedFile, ...] = ()
     license: LicenseRecord = LicenseRecord()
     provenance: ProvenanceRecord = ProvenanceRecord()
+    lineage: LineageRecord = LineageRecord()
     accepted: tuple[Accepted, ...] = ()
     approval: Decided = Decided()
 
