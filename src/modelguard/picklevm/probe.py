@@ -43,7 +43,7 @@ def is_pickle(content: Content) -> bool:
 
     A joblib array that lies behind more than `PROBED` bytes is not seen here; the reader of the format meets it.
     """
-    head = content.head(PROBED)
+    head = content.head(content.ahead(0, PROBED))
     marked = len(head) > 1 and head[0] == 0x80 and head[1] <= HIGHEST_PROTOCOL
     if marked and b"NumpyArrayWrapper" not in head:
         return True
