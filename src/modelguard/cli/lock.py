@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Write nothing; fail when the lock would change.")
 @click.option("--locked", is_flag=True, help="Like --check, and use no network: only what is stored.")
 @click.option("--upgrade", multiple=True, metavar="REF", help="Move this entry to what REF means now.")
+@click.option("--remote", is_flag=True, help="Read only parts of large files where they lie; the lock says which.")
 @click.option("--remove", multiple=True, metavar="REF", help="Take this entry out of the lock.")
 @click.option("--include", multiple=True, metavar="PATTERN", help="Lock only files that match.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out files that match.")
@@ -97,6 +98,7 @@ def _wish(options: dict[str, Any], *, upgrade: bool) -> Wish:
 
     return Wish(
         upgrade=upgrade,
+        remote=options["remote"],
         include=options["include"],
         exclude=options["exclude"],
         accept=tuple(_accepted(text, options) for text in options["accept"]),

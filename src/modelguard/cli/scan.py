@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: modelguard scan model.pt downloads/")
 @click.argument("targets", nargs=-1, required=True)
+@click.option("--whole", is_flag=True, help="Fetch large files of a Hub instead of reading parts of them there.")
 @click.option("--trace", is_flag=True, help="Print the decoded pickle program of a file instead.")
 @gate_options
 @report_options
-def scan(targets: tuple[str, ...], trace: bool, **options: Any) -> int:
+def scan(targets: tuple[str, ...], whole: bool, trace: bool, **options: Any) -> int:
     """Examine the content of files, directories or Hub repositories.
 
     Each TARGET is a path, org/name[@revision] or an https address; a directory is one model.
+    Of large files in a Hub repository only headers, directories and pickles are read, by ranges, where they lie.
     """
     if trace:
         for target in targets:
@@ -32,7 +34,7 @@ def scan(targets: tuple[str, ...], trace: bool, **options: Any) -> int:
 
     with bars() as progress:
         gate = open_gate(options, progress=progress)
-        examinations = [examine(target, gate, collectors=("contents",)) for target in targets]
+        examinations = [examine(target, gate, collectors=("contents",), remote=not whole) for target in targets]
     return report(examinations, gate, options)
 
 

@@ -18,8 +18,8 @@ from modelguard.collectors.collector import Case, Collector
 from modelguard.formats.format import Format
 from modelguard.terms.artifact import Artifact, Location
 from modelguard.terms.content import Budget, Content
-from modelguard.terms.errors import ReadError
-from modelguard.terms.facts import Digested, Fact, Unread
+from modelguard.terms.errors import ReadError, SourceError
+from modelguard.terms.facts import Digested, Fact, PartlyRead, Unread
 
 # Flags that not every system has: links are not followed, a FIFO does not block, children do not inherit.
 _FLAGS = os.O_RDONLY | sum(
@@ -53,7 +53,8 @@ def _read_artifact(artifact: Artifact, reading: Reading) -> Iterator[Fact]:
     location = Location(artifact.path)
     try:
         with opened(artifact) as content:
-            yield Digested(location=location, size=artifact.size, digest=artifact.digest)
+            kind = PartlyRead if artifact.claimed else Digested
+            yield kind(location=location, size=artifact.size, digest=artifact.digest)
             yield from reading.read(content)
     except (ReadError, OSError) as error:
         yield Unread(location=location, format="", reason=str(error))
@@ -65,6 +66,9 @@ def opened(artifact: Artifact) -> Iterator[Content]:
 
     Raises `ReadError` when there is no regular file of the promised size, `OSError` when it cannot be opened.
     """
+    if artifact.reader is not None:
+        yield Content(location=Location(artifact.path), size=artifact.size, fetch=_told(artifact.reader), remote=True)
+        return
     if artifact.file is None:
         raise ReadError("the bytes of this file are not on this machine")
     with open_content(artifact.file, name=artifact.path) as content:
@@ -88,6 +92,18 @@ def open_content(file: Path, *, name: str = "") -> Iterator[Content]:
         yield Content(location=Location(name or str(file)), size=status.st_size, fetch=_fetch_from(descriptor))
     finally:
         os.close(descriptor)
+
+
+def _told(reader: Callable[[int, int], bytes]) -> Callable[[int, int], bytes]:
+    """Tell what goes wrong on the way to a source as bytes that cannot be read."""
+
+    def fetch(offset: int, length: int) -> bytes:
+        try:
+            return reader(offset, length)
+        except SourceError as error:
+            raise ReadError(str(error)) from error
+
+    return fetch
 
 
 def _fetch_from(descriptor: int) -> Callable[[int, int], bytes]:

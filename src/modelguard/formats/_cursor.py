@@ -52,7 +52,8 @@ class Cursor:
                 self.at += length
                 return data
             self._base, start = self.at, 0
-            self._window = self.content.read(self.at, min(WINDOW, self.end - self.at))
+            ahead = min(self.content.ahead(self.at, WINDOW), self.end - self.at)
+            self._window = self.content.read(self.at, max(length, ahead))
         self.at += length
         return self._window[start : start + length]
 

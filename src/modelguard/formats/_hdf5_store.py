@@ -26,9 +26,12 @@ SHARED = 0x02  # a message's flag: its body stands elsewhere
 
 
 def superblock_offset(content: Content) -> int:
-    """Return where the superblock is: at zero or at a power of two from 512 on; -1 when there is none."""
+    """Return where the superblock is: at zero or at a power of two from 512 on; -1 when there is none.
+
+    In a remote content only those at its head are looked at: each of the others is a trip.
+    """
     offset = 0
-    while offset + len(SIGNATURE) <= content.size:
+    while offset + len(SIGNATURE) <= content.size and content.is_near(offset, len(SIGNATURE)):
         if content.read(offset, len(SIGNATURE)) == SIGNATURE:
             return offset
         offset = offset * 2 or 512

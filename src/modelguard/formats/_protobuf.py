@@ -132,7 +132,7 @@ class Wire:
             if length > WINDOW:
                 return self.content.read(at, length)
             self._base, start = at, 0
-            self._window = self.content.read(at, min(WINDOW, self.content.size - at))
+            self._window = self.content.read(at, max(length, self.content.ahead(at, WINDOW)))
         return self._window[start : start + length]
 
     def varint(self, at: int, end: int) -> tuple[int, int]:

@@ -57,7 +57,7 @@ def encoding_of(content: Content) -> Encoding | None:
 def _encoding_of(content: Content) -> Encoding | None:
     if b"\0" in content.head(BEGINNING) and not content.head(_LONGEST_MARK).startswith(_MARKS_ALONE):
         return None
-    head = content.head(PROBE)
+    head = content.head(content.ahead(0, PROBE))
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return Encoding(codec) if _decodes(head, codec) else None

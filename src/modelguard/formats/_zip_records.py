@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from modelguard.terms.content import Content
+from modelguard.terms.content import NEAR_TAIL, Content
 from modelguard.terms.errors import BudgetSpent, ReadError
 
 LOCAL = b"PK\x03\x04"
@@ -95,7 +95,7 @@ def ends(content: Content) -> list[End]:
 
 
 def _ends(content: Content) -> list[End]:
-    start = max(0, content.size - WINDOW)
+    start = max(0, content.size - (NEAR_TAIL if content.remote else WINDOW))
     tail = content.read(start, content.size - start)
     found: list[End] = []
     at = tail.rfind(END)

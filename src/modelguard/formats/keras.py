@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from modelguard.formats.format import Format, Walk
 from modelguard.terms.artifact import printable
-from modelguard.terms.content import Content
+from modelguard.terms.content import NEAR_TAIL, Content
 from modelguard.terms.facts import Fact, Header
 
 NAME = "keras"
@@ -20,7 +20,7 @@ _REACH = 1 << 20
 
 
 def _names(content: Content) -> set[str]:
-    tail = content.tail(_REACH)
+    tail = content.tail(NEAR_TAIL if content.remote else _REACH)
     found = set()
     for match in _ENTRY.finditer(tail):
         length = int.from_bytes(match[1], "little")

@@ -39,7 +39,7 @@ class _Named:
 
 
 def _accepts(content: Content) -> bool:
-    head = content.head(1 << 16)
+    head = content.head(content.ahead(0, 1 << 16))
     if _LANGUAGE.match(head) or _PROTO.match(head):
         return True
     found = head + content.tail(1 << 16)

@@ -15,7 +15,7 @@ from modelguard.formats._json import objects, read_json
 from modelguard.formats.format import Format, Walk
 from modelguard.picklevm.knowledge.lookup import grants_for, hazard_of
 from modelguard.terms.artifact import Location, printable
-from modelguard.terms.content import CHUNK, Content
+from modelguard.terms.content import CHUNK, NEAR_TAIL, Content
 from modelguard.terms.facts import Asks, Fact, Header, Import, Malformed
 
 NAME = "skops"
@@ -45,7 +45,7 @@ GENERATORS: dict[tuple[str, str, str], tuple[str, ...]] = {
 
 def _accepts(content: Content) -> bool:
     if content.head(2) == b"PK":
-        return _MEMBER.search(content.tail(CHUNK)) is not None
+        return _MEMBER.search(content.tail(NEAR_TAIL if content.remote else CHUNK)) is not None
     return (
         content.size <= LARGEST
         and content.head(64).lstrip()[:1] == b"{"

@@ -26,7 +26,7 @@ _BEGINS = re.compile(
 
 
 def _accepts(content: Content) -> bool:
-    return _BEGINS.match(content.head(1 << 16)) is not None
+    return _BEGINS.match(content.head(content.ahead(0, 1 << 16))) is not None
 
 
 def _read(content: Content, walk: Walk) -> Iterator[Fact]:

@@ -64,6 +64,9 @@ def read_entry(content: Content, entry: Entry, walk: Walk) -> Iterator[Fact]:
     yield Member(location=location, size=entry.expanded, method=method)
     if entry.is_folder:
         return
+    if entry.far:
+        yield Unread(location=location, format="zip", reason="over a network it is not read: fetch the file")
+        return
     try:
         if entry.encrypted:
             yield Unread(location=location, format="zip", reason="the member says that it is encrypted")

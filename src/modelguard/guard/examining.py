@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from attrs import evolve
+
 from modelguard._registry import parts
 from modelguard.checks.check import Check
 from modelguard.collectors.collector import Case, Collector
@@ -16,8 +18,9 @@ from modelguard.picklevm.knowledge.lookup import PROFILES
 from modelguard.policy.judging import Circumstances, judge
 from modelguard.policy.settings import Excuse
 from modelguard.sources.local import in_place
+from modelguard.sources.ranges import survey
 from modelguard.sources.source import source_for
-from modelguard.terms.artifact import Digest, LocalRef, Location, ModelRef, Snapshot
+from modelguard.terms.artifact import Digest, HubRef, LocalRef, Location, ModelRef, Snapshot
 from modelguard.terms.errors import ModelguardError, PolicyError
 from modelguard.terms.facts import Dossier, Fact, Unread
 from modelguard.terms.verdict import Examination
@@ -31,8 +34,11 @@ def examine(
     gate: Gate | None = None,
     *,
     collectors: Iterable[str] | None = None,
+    remote: bool = False,
 ) -> Examination:
     """Examine a model where it lies (a local one) or as it is now upstream, without asking the lock about it.
+
+    With `remote`, large files of a Hub are read by ranges instead of being fetched.
 
     Raises `RefError`, `SourceError`, `PolicyError` or `StoreError`; a model that the policy refuses is no error: see
     `Examination.verdict`.
@@ -43,8 +49,18 @@ def examine(
         snapshot = in_place(found, gate.options)
     else:
         source = source_for(found)
-        snapshot = source.fetch(source.resolve(found, gate.options), gate.store, gate.options, {})
-    return examine_snapshot(snapshot, gate, collectors=collectors)
+        fetch = survey if remote and isinstance(found, HubRef) else source.fetch
+        snapshot = fetch(source.resolve(found, gate.options), gate.store, gate.options, {})
+    return without_readers(examine_snapshot(snapshot, gate, collectors=collectors))
+
+
+def without_readers(examination: Examination) -> Examination:
+    """Return the examination without what reads remote files: it can then cross processes."""
+    if not any(artifact.reader for artifact in examination.snapshot.artifacts):
+        return examination
+    artifacts = tuple(evolve(artifact, reader=None) for artifact in examination.snapshot.artifacts)
+    snapshot = evolve(examination.snapshot, artifacts=artifacts)
+    return evolve(examination, snapshot=snapshot, dossier=evolve(examination.dossier, snapshot=snapshot))
 
 
 def examine_snapshot(

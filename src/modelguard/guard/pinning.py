@@ -9,11 +9,12 @@ from fnmatch import fnmatchcase
 from attrs import evolve, field, frozen
 
 from modelguard.checks.permission_increase import permission_of
-from modelguard.guard.examining import examine_snapshot
+from modelguard.guard.examining import examine_snapshot, without_readers
 from modelguard.guard.gate import Gate
 from modelguard.guard.lineage import base_licenses, license_record
 from modelguard.guard.tensors import keep_table
-from modelguard.lock import Accepted, Decided, Entry, LicenseRecord, LockedFile, ProvenanceRecord
+from modelguard.lock import Accepted, Decided, Entry, LicenseRecord, LineageRecord, LockedFile, ProvenanceRecord
+from modelguard.sources.ranges import survey
 from modelguard.sources.source import Listed, Resolved, source_for
 from modelguard.terms.artifact import Artifact, HubRef, Location, ModelRef
 from modelguard.terms.errors import NotFound
@@ -28,9 +29,11 @@ class Wish:
 
     `include` and `exclude` are shell patterns over paths. `accept` are findings that are accepted with a reason. `by`
     and `until` (ISO 8601 date) go into the approval. `upgrade` moves an existing entry to what the reference means now.
+    `remote` reads large files of a Hub by ranges instead of fetching them; the entry says which.
     """
 
     upgrade: bool = False
+    remote: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     accept: tuple[Accepted, ...] = ()
@@ -59,13 +62,15 @@ def pin(ref: ModelRef, gate: Gate, wish: Wish, existing: Entry | None = None) ->
     if resolved.files and not chosen.files:
         raise NotFound(f"{asked}: no file is left after --include and --exclude")
     expected = existing.digests if existing is not None and keep else {}
-    snapshot = source.fetch(chosen, gate.store, gate.options, expected)
+    fetch = survey if wish.remote and isinstance(asked, HubRef) and not offline else source.fetch
+    snapshot = fetch(chosen, gate.store, gate.options, expected)
     draft = _draft(resolved, existing, wish, keep=keep)
     changes = [] if existing is None else [*_identity_changes(existing, draft)]
     examination = examine_snapshot(
         snapshot, gate, entry=draft, facts=changes, tags=resolved.tags, look_up=base_licenses(gate, existing)
     )
     entry = _completed(draft, examination, gate)
+    examination = without_readers(examination)
     if existing is not None and _same(existing, entry):
         return existing, examination
     return entry, examination
@@ -122,6 +127,7 @@ def _draft(resolved: Resolved, existing: Entry | None, wish: Wish, *, keep: bool
         accepted=wish.accept,
         license=LicenseRecord() if existing is None else existing.license,
         provenance=ProvenanceRecord() if existing is None else existing.provenance,
+        lineage=existing.lineage if existing is not None and keep else LineageRecord(),
         approval=Decided(
             state=existing.approval.state if existing is not None and keep else "approved",
             by=wish.by,
@@ -185,6 +191,7 @@ def _locked(artifact: Artifact, examination: Examination, gate: Gate) -> LockedF
         path=artifact.path,
         size=artifact.size,
         digest=artifact.digest,
+        judged="by-ranges" if artifact.claimed else "",
         formats=formats,
         imports=_names(permission_of(fact) for fact in dossier.at(artifact.path, Import)),
         permissions=_names(permission_of(fact) for fact in dossier.at(artifact.path, Asks)),

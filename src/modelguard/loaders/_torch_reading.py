@@ -53,6 +53,22 @@ def read_nested(data: bytes, grant: _restricted.Grant) -> Any:
     return _load_restricted(file, grant, {})
 
 
+def read_inert(file: Path, grant: _restricted.Grant) -> Any:
+    """Load a file to the CPU under a grant that decides by itself about each name.
+
+    Raises `LoaderError` for TorchScript and the legacy tar.
+    """
+    from torch import serialization  # costs seconds: only a load needs it
+
+    _refuse_other_readers(file, grant.path)
+    with file.open("rb") as opened:
+        options = {"mmap": True} if serialization._is_zipfile(opened) else {}
+    import torch
+
+    module = _pickle_module(grant)
+    return torch.load(file, map_location="cpu", weights_only=False, pickle_module=module, **options)
+
+
 def _load_restricted(file: Path | IO[bytes], grant: _restricted.Grant, options: dict[str, Any]) -> Any:
     import torch  # costs seconds: only a load needs it
 

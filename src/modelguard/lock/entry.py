@@ -20,6 +20,9 @@ class LockedFile:
 
     `tensors` is the SHA-256 of a safetensors file's table of tensor digests (`guard/tensors.py`): the table lies in the
     store, or is made anew from the file, so that one key here pins every tensor by itself.
+
+    `judged` is `by-ranges` when only parts of it were read where it lies: the digest is then its source's claim. The
+    first full fetch compares it, and examines the file again before anything is loaded.
     """
 
     path: str
@@ -29,6 +32,7 @@ class LockedFile:
     imports: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     tensors: Digest | None = None
+    judged: str = ""
 
 
 @frozen(kw_only=True)
@@ -80,6 +84,20 @@ class ProvenanceRecord:
 
 
 @frozen(kw_only=True)
+class LineageRecord:
+    """What the model was made from: the reference, file and digest of the original, and how (`converted`).
+
+    `tensors` is the digest over the tensors that both were proved to hold.
+    """
+
+    original: str = ""
+    path: str = ""
+    digest: str = ""
+    tensors: str = ""
+    how: str = ""
+
+
+@frozen(kw_only=True)
 class Decided:
     """Who decided about the model, when (ISO 8601 UTC), why, and until when."""
 
@@ -111,6 +129,7 @@ class Entry:
     files: tuple[LockedFile, ...] = ()
     license: LicenseRecord = LicenseRecord()
     provenance: ProvenanceRecord = ProvenanceRecord()
+    lineage: LineageRecord = LineageRecord()
     accepted: tuple[Accepted, ...] = ()
     approval: Decided = Decided()
 

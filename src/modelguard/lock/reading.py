@@ -13,6 +13,7 @@ from modelguard.lock.entry import (
     Decided,
     Entry,
     LicenseRecord,
+    LineageRecord,
     LockedFile,
     ProvenanceRecord,
 )
@@ -67,6 +68,7 @@ def _read_entry(section: Section) -> Entry:
         files=tuple(_read_files(section)),
         license=_read_license(section.section("license")),
         provenance=_read_provenance(section.section("provenance")),
+        lineage=_read_lineage(section.section("lineage")),
         accepted=tuple(_read_accepted(part) for part in section.sections("accepted")),
         approval=_read_approval(section.section("approval")),
     )
@@ -103,6 +105,7 @@ def _read_files(section: Section) -> Iterator[LockedFile]:
             imports=part.texts("imports"),
             permissions=part.texts("permissions"),
             tensors=_read_sha256(part, "tensors") if "tensors" in part else None,
+            judged=part.choice("judged", ("", "by-ranges"), ""),
         )
         part.finish()
 
@@ -149,6 +152,18 @@ def _read_provenance(section: Section) -> ProvenanceRecord:
         payload=section.text("payload", ""),
         signed_at=section.text("signed-at", ""),
         root=section.text("root", ""),
+    )
+    section.finish()
+    return record
+
+
+def _read_lineage(section: Section) -> LineageRecord:
+    record = LineageRecord(
+        original=section.text("original", ""),
+        path=section.text("path", ""),
+        digest=section.text("digest", ""),
+        tensors=section.text("tensors", ""),
+        how=section.choice("how", ("", "converted"), ""),
     )
     section.finish()
     return record

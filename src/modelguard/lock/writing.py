@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from modelguard.lock.entry import Accepted, BaseRecord, Decided, Entry, LicenseRecord, LockedFile, ProvenanceRecord
+from modelguard.lock.entry import (
+    Accepted,
+    BaseRecord,
+    Decided,
+    Entry,
+    LicenseRecord,
+    LineageRecord,
+    LockedFile,
+    ProvenanceRecord,
+)
 
 VERSION = "1.0"
 END = "end-of-lock"
@@ -92,6 +101,8 @@ def _entry_lines(entry: Entry) -> Iterator[str]:
     if entry.license.bases:
         yield from ("bases = [", *(f"  {_base_line(base)}," for base in entry.license.bases), "]")
     yield from _table("provenance", _provenance_pairs(entry.provenance))
+    if entry.lineage != LineageRecord():
+        yield from _table("lineage", _lineage_pairs(entry.lineage))
     for accepted in sorted(entry.accepted, key=lambda row: (row.check, row.path, row.subject)):
         yield from ("", "[[model.accepted]]", *_pairs(_accepted_pairs(accepted), bare=frozenset({"until"})))
     yield from _table("approval", _approval_pairs(entry.approval), bare=frozenset({"at", "until"}))
@@ -113,6 +124,7 @@ def _file_line(file: LockedFile) -> str:
             ("imports", file.imports),
             ("permissions", file.permissions),
             ("tensors", file.tensors.hex if file.tensors else ""),
+            ("judged", file.judged),
         ]
     )
 
@@ -142,6 +154,16 @@ def _provenance_pairs(record: ProvenanceRecord) -> list[tuple[str, object]]:
         ("payload", record.payload),
         ("signed-at", record.signed_at),
         ("root", record.root),
+    ]
+
+
+def _lineage_pairs(record: LineageRecord) -> list[tuple[str, object]]:
+    return [
+        ("original", record.original),
+        ("path", record.path),
+        ("digest", record.digest),
+        ("tensors", record.tensors),
+        ("how", record.how),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Literal, Self, TypeAlias
 
@@ -237,12 +238,18 @@ class Location:
 
 @frozen(kw_only=True)
 class Artifact:
-    """One file of a snapshot: its name there, its size in bytes, its SHA-256, and the file that holds the bytes."""
+    """One file of a snapshot: its name there, its size in bytes, its SHA-256, and the file that holds the bytes.
+
+    A file that is read where it lies, over a network, has a `reader` instead of a `file`: it returns so many bytes from
+    an offset. Its digest is only `claimed` by its source: nobody has hashed the bytes.
+    """
 
     path: str
     size: int
     digest: Digest
     file: Path | None = field(default=None, eq=False)
+    claimed: bool = False
+    reader: Callable[[int, int], bytes] | None = field(default=None, eq=False, repr=False)
 
 
 @frozen(kw_only=True)

@@ -14,6 +14,10 @@ from attrs import define, field, frozen
 from modelguard.terms.artifact import Location
 from modelguard.terms.errors import BudgetSpent, ReadError
 
+NEAR_HEAD, NEAR_TAIL = 48 << 10, 66_000
+"""Bytes at both ends of a remote content that come with the first look. A ZIP archive's end record begins at the
+earliest 65,557 bytes before its end."""
+
 CHUNK = 1 << 20
 """Bytes read at a time when a whole content is walked through."""
 
@@ -66,13 +70,15 @@ class Content:
     """A sequence of `size` bytes at a place, readable at any offset.
 
     `fetch(offset, length)` returns exactly `length` bytes; it may return fewer only if the bytes underneath have
-    shrunk, which is reported as a `ReadError`.
+    shrunk, which is reported as a `ReadError`. With `remote`, each read far from both ends is a trip over a network:
+    readers then leave out what only confirms what they know, and say so.
     """
 
     location: Location
     size: int
     fetch: Callable[[int, int], bytes] = field(repr=False, eq=False)
     _answers: dict[Any, Any] = field(init=False, repr=False, eq=False, factory=dict)
+    remote: bool = False
 
     @classmethod
     def of(cls, data: bytes, location: Location) -> Content:
@@ -98,6 +104,17 @@ class Content:
         if len(data) != length:
             raise ReadError(f"the file shrank while it was read: {length} bytes wanted at {offset}, {len(data)} came")
         return data
+
+    def is_near(self, offset: int, length: int) -> bool:
+        """Tell whether a read costs no trip of its own. A part of a remote content is read like any other."""
+        if not self.remote:
+            return True
+        return offset + length <= NEAR_HEAD or offset >= self.size - NEAR_TAIL
+
+    def ahead(self, offset: int, most: int) -> int:
+        """Return how many bytes to read ahead from `offset`: at most `most`, and of a remote head only what is near."""
+        there = min(most, max(self.size - offset, 0))
+        return min(there, NEAR_HEAD - offset) if self.remote and offset < NEAR_HEAD else there
 
     def head(self, length: int) -> bytes:
         """Return the first `length` bytes, or all of them if there are fewer."""

@@ -64,6 +64,14 @@ class Malformed(Fact):
 
 
 @frozen(kw_only=True)
+class PartlyRead(Fact):
+    """A file that was read by ranges where it lies: `digest` is its source's claim, and nobody has hashed the bytes."""
+
+    size: int
+    digest: Digest
+
+
+@frozen(kw_only=True)
 class Noted(Fact):
     """An oddity or property worth showing that asks for nothing: `rule` names it, `detail` says what was found."""
 

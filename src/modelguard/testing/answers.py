@@ -85,6 +85,8 @@ def ranged(request: Request, data: bytes, headers: Mapping[str, str]) -> Answer:
     """Return bytes, or the one range of them that was asked for."""
     headers = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes", **headers}
     wanted = request.headers.get("Range", "")
+    if request.headers.get("If-Range", headers.get("ETag")) != headers.get("ETag"):
+        return Answer(headers=headers, body=data)
     if not wanted.startswith("bytes="):
         return Answer(headers=headers, body=data)
     first, _, last = wanted.removeprefix("bytes=").partition("-")

@@ -104,8 +104,8 @@ def _html(assessment: Assessment, decision: Decision) -> Iterator[str]:
     yield "</ul><h2>Evidence</h2><table><tr><th>Question</th><th>Source</th><th>Field</th><th>Value</th></tr>"
     for mark in assessment.marks:
         for found in mark.evidence:
-            cells = "".join(f"<td>{_safe(cell)}</td>" for cell in (mark.question, found.source, found.name, found.value))
-            yield f"<tr>{cells}</tr>"
+            row = (mark.question, found.source, found.name, found.value)
+            yield "<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>"
     yield "</table></body></html>"
 
 

@@ -1,0 +1,45 @@
+"""`modelguard compare`: do two weight files hold the same tensors?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from modelguard.cli._options import REFUSED, gate_options, open_gate
+from modelguard.cli._progress import bars
+from modelguard.cli.command import Subcommand
+
+_SHOWN = 100
+
+
+@click.command(epilog="Example: modelguard compare pytorch_model.bin model.safetensors")
+@click.argument("a")
+@click.argument("b")
+@click.option("--file-a", default="", help="The weight file of A, if it has several.")
+@click.option("--file-b", default="", help="The weight file of B, if it has several.")
+@click.option("--key", default="", help="The part of a torch checkpoint that holds the weights; '.' for all.")
+@gate_options
+def compare(a: str, b: str, file_a: str, file_b: str, key: str, **options: Any) -> int:
+    """Prove or disprove that two weight files hold the same tensors: names, types, shapes and bytes.
+
+    A and B are torch checkpoints or safetensors files. The exit code is 0 when they are equal, 1 when they differ.
+    """
+    from modelguard.conversion.comparing import compare, open_side  # reads the whole house: only once it runs
+
+    with bars() as progress:
+        gate = open_gate(options, progress=progress)
+        sides = open_side(a, gate, file_a), open_side(b, gate, file_b)
+    found = compare(*sides, key=key)
+    if found.equal:
+        click.echo(f"equal: {len(found.a.table.rows)} tensors, sha256:{found.a.table.digest}")
+        if found.a.table.shared is None or found.b.table.shared is None:
+            click.echo("  shared storages were not compared: one of the files does not tell them")
+        return 0
+    for difference in found.differences[:_SHOWN]:
+        click.echo(str(difference))
+    click.echo(f"different: {len(found.differences)} differences")
+    return REFUSED
+
+
+COMMAND = Subcommand(compare)
