@@ -87,6 +87,19 @@ def test_a_not_that_is_taken_out_is_noticed_in_a_long_text() -> None:
     assert "meaning hangs" in found.detail
 
 
+@pytest.mark.parametrize("at", [0, 0.3, 0.7, 1])
+def test_a_clause_of_harmless_words_in_a_long_text_is_noticed(at: float) -> None:
+    lines = APACHE.splitlines()
+    lines.insert(int(at * len(lines)), "Licensees owe Acme ten dollars for every deployment of this model.")
+    assert str(identify("\n".join(lines))) == "modified:apache-2.0"
+
+
+def test_the_name_of_an_owner_makes_no_difference() -> None:
+    changed = BSD.replace("the copyright holder nor", "Acme Foundation nor")
+    assert changed != BSD
+    assert str(identify(changed)) == "bsd-3-clause"
+
+
 def test_two_licenses_in_one_file_are_not_taken_for_one_of_them() -> None:
     assert identify(f"{APACHE}\n\n{MIT}").kind == "modified"
 

@@ -17,7 +17,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Literal, TypeAlias
 
 from attrs import frozen
@@ -30,8 +30,12 @@ NEAR = 0.80
 """Dice from which a text is called a modified form of a license."""
 SAME = 0.95
 MARGIN = 0.003
-ADDED = 0.015
-"""Share of words that may be added, or that four names may need in a short text."""
+ADDED = 8
+"""Words that may be added in all to a long text (names, a changed address); to a short one, half as many."""
+SHORT = 400
+"""Words of a text that counts as short."""
+IN_A_ROW = 4
+"""Words that may be added in one place: as many as the name of an owner has. A clause has more."""
 MISSING = 0.03
 """Share of the reference's n-grams that may be missing: one word in sixty-six that is spelt differently takes two."""
 LONGEST = 60_000
@@ -154,8 +158,9 @@ def _nearest(words: list[str]) -> Match:
         return _by_parts(scores, titles, len(words), distinct)
     best = index.references[number]
     others = [row for row in scores if index.references[row[2]].id != best.id]
-    added = _added(words, [number in holders[ngram] for ngram in ngrams])
-    fault = _difference(best, words, added, hit)
+    shared = [number in holders[ngram] for ngram in ngrams]
+    added = _added(words, shared)
+    fault = _difference(best, words, added, hit) or _clause(shared)
     if score >= SAME and not fault:
         if score - others[0][0] < MARGIN:
             return _ambiguous((best.id, index.references[others[0][2]].id), score, "as near to one as to the other")
@@ -206,11 +211,17 @@ def _difference(best: Reference, words: list[str], added: tuple[str, ...], hit: 
         return "a word on which the meaning hangs was put in or taken out"
     if any(is_weighty(word) for word in added):
         return f"has the word {next(word for word in added if is_weighty(word))!r} where the known text has none"
-    if len(added) > max(4, ADDED * best.words):
+    if len(added) > (ADDED if best.words > SHORT else ADDED // 2):
         return f"{len(added)} words are added"
     if best.ngrams - hit > max(12, MISSING * best.ngrams):
         return f"{best.ngrams - hit} of {best.ngrams} word pairs are missing"
     return ""
+
+
+def _clause(shared: list[bool]) -> str:
+    """Say that a clause was put in, or nothing: n words in a row take n + 1 pairs of neighbours that are not shared."""
+    longest = max((sum(1 for _ in run) for known, run in groupby(shared) if not known), default=0)
+    return f"{longest - 1} words in a row are added" if longest > IN_A_ROW + 1 else ""
 
 
 @cache
