@@ -147,6 +147,32 @@ def test_a_wrong_monitor_table_is_told(repository: Repository, run: Run, home: P
     assert "did you mean 'inactive-days'" in run("monitor", code=2)
 
 
+def test_an_advisory_in_a_feed_is_an_event_and_a_feed_that_cannot_be_read_is_told(
+    repository: Repository, run: Run, home: Path
+) -> None:
+    policy = (home / "modelguard.toml").read_text()
+    (home / "modelguard.toml").write_text(policy + '[[advisories.feeds]]\nname = "ours"\npath = "feed"\n')
+    assert "acme/tiny: not seen: advisories:" in run("monitor", code=3)
+    (home / "feed").mkdir()
+    (home / "feed" / "x_MG-2026-0001.json").write_text(json.dumps(record("x_MG-2026-0001", "0" * 64)))
+    assert "0 new events" in run("monitor")
+    bad = next(one for one in entry(home).files if one.path == "model.safetensors")
+    (home / "feed" / "x_MG-2026-0002.json").write_text(json.dumps(record("x_MG-2026-0002", bad.digest.hex)))
+    assert "advisory-new (high): x_MG-2026-0002: a shell" in run("monitor", code=1)
+    assert "0 new events" in run("monitor")
+
+
+def record(name: str, sha256: str) -> dict[str, Any]:
+    """Return an OSV record about one file."""
+    moment = "2026-11-01T00:00:00Z"
+    ranges = [{"type": "GIT", "repo": "https://huggingface.co/some/model", "events": [{"introduced": "0"}]}]
+    files = {"files": [{"path": "model.safetensors", "sha256": sha256}]}
+    return {
+        "schema_version": "1.7.5", "id": name, "modified": moment, "published": moment, "summary": "a shell",
+        "affected": [{"ranges": ranges, "database_specific": files}], "database_specific": {"kind": "malicious"},
+    }  # fmt: skip
+
+
 # --- update, diff, history --------------------------------------------------------------------------------------
 
 
