@@ -13,6 +13,7 @@ from modelguard.cli.command import Subcommand
 from modelguard.collectors.collector import Collector
 from modelguard.formats.format import Format
 from modelguard.loaders.loader import Loader
+from modelguard.monitor.channels.channel import Channel
 from modelguard.reports.report import Report
 from modelguard.sources.source import Source
 
@@ -21,6 +22,7 @@ ROOMS = [
     ("collectors", Collector),
     ("formats", Format),
     ("loaders", Loader),
+    ("monitor.channels", Channel),
     ("reports", Report),
     ("sources", Source),
 ]

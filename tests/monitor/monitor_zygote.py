@@ -1,6 +1,7 @@
 """A process that has imported everything and forks one pass of the monitor for each line that it reads.
 
-The line says after how many seconds the pass is killed, or `-`; the answer is the exit status of the pass.
+The line says after how many seconds the pass is killed, `hold` for when another line comes, or `-`; the answer is the
+exit status of the pass.
 Arguments: the state file, the Hub's address, the lock, the address of a webhook.
 """
 
@@ -41,7 +42,10 @@ def main() -> None:
             one_pass()
             os._exit(0)
         if line.strip() != "-":
-            time.sleep(float(line))
+            if line.strip() == "hold":
+                sys.stdin.readline()
+            else:
+                time.sleep(float(line))
             os.kill(child, signal.SIGKILL)  # before it is waited for, so that the number is still its own
         _, status = os.waitpid(child, 0)
         print(status, flush=True)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from monitor_builders import locked
@@ -31,13 +31,17 @@ class Receiver:
 
     def __init__(self) -> None:
         self.received: list[dict[str, Any]] = []
+        self.holding = False
+        self.go_on = threading.Event()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.received.append(json.loads(body))
-                time.sleep(random.random() * 0.01)  # so that some are killed between arrival and answer
+                time.sleep(random.random() * 0.2)  # so that some are killed between arrival and answer
+                if receiver.holding:
+                    receiver.go_on.wait(60)
                 self.send_response(204)
                 self.end_headers()
 
@@ -69,31 +73,71 @@ def receiver() -> Iterator[Receiver]:
     receiver.close()
 
 
-def test_a_monitor_killed_in_a_loop_loses_no_event(
-    hub: LocalHub, repository: Repository, receiver: Receiver, tmp_path: Path
-) -> None:
-    first = repository.head
+Zygote: TypeAlias = "subprocess.Popen[str]"
+
+
+@pytest.fixture
+def zygote(hub: LocalHub, repository: Repository, receiver: Receiver, tmp_path: Path) -> Iterator[Zygote]:
+    """Start the process that forks passes over the locked repository."""
     lock = Lock(created_by="test").with_entry(locked(hub, repository))
     (tmp_path / "modelguard.lock").write_text(lock.text())
     command = [sys.executable, str(Path(__file__).with_name("monitor_zygote.py")), str(tmp_path / "state.sqlite"),
                hub.url, str(tmp_path / "modelguard.lock"), receiver.url]  # fmt: skip
-    chance, killed, longest = random.Random(7), 0, 0.05
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as zygote:
+        yield zygote
         assert zygote.stdin is not None
-        assert zygote.stdout is not None
-        for number in range(ROUNDS + 1):
-            if number < ROUNDS:
-                repository.commit({"README.md": str(number)})
-            kill = bool(number % 4) and number < ROUNDS
-            started = time.monotonic()
-            zygote.stdin.write(f"{chance.random() * longest}\n" if kill else "-\n")
-            zygote.stdin.flush()
-            status = int(zygote.stdout.readline())
-            killed += status == signal.SIGKILL
-            if status == 0:
-                longest = max(0.05, time.monotonic() - started)
-        assert status == 0, "the last pass ends by itself"
         zygote.stdin.close()
+
+
+def say(zygote: Zygote, line: str) -> None:
+    assert zygote.stdin is not None
+    zygote.stdin.write(f"{line}\n")
+    zygote.stdin.flush()
+
+
+def status_of(zygote: Zygote) -> int:
+    assert zygote.stdout is not None
+    return int(zygote.stdout.readline())
+
+
+def test_an_alert_whose_sender_is_killed_before_the_answer_is_sent_again_with_its_id(
+    zygote: Zygote, repository: Repository, receiver: Receiver, tmp_path: Path
+) -> None:
+    repository.commit({"README.md": "new"})
+    receiver.holding = True
+    say(zygote, "hold")
+    while not receiver.received:
+        time.sleep(0.01)
+    say(zygote, "now")
+    assert status_of(zygote) == signal.SIGKILL
+    receiver.holding = False
+    receiver.go_on.set()
+    say(zygote, "-")
+    assert status_of(zygote) == 0
+    assert receiver.received[1] == receiver.received[0]
+    once = [one["id"] for one in receiver.received[1:]]
+    assert len(once) == len(set(once)), "only what was cut off is told twice"
+    say(zygote, "-")
+    assert status_of(zygote) == 0
+    assert [one["id"] for one in receiver.received[1:]] == once
+
+
+def test_a_monitor_killed_in_a_loop_loses_no_event(
+    zygote: Zygote, repository: Repository, receiver: Receiver, tmp_path: Path
+) -> None:
+    first = repository.head
+    chance, killed, longest = random.Random(7), 0, 0.05
+    for number in range(ROUNDS + 1):
+        if number < ROUNDS:
+            repository.commit({"README.md": str(number)})
+        kill = bool(number % 4) and number < ROUNDS
+        started = time.monotonic()
+        say(zygote, str(chance.random() * longest) if kill else "-")
+        status = status_of(zygote)
+        killed += status == signal.SIGKILL
+        if status == 0:
+            longest = max(0.05, time.monotonic() - started)
+    assert status == 0, "the last pass ends by itself"
     assert killed >= ROUNDS // 3
     with State.open(tmp_path / "state.sqlite") as state:
         events = state.events()

@@ -10,12 +10,13 @@ from attrs import define, evolve, field, frozen
 
 from modelguard.guard import Gate
 from modelguard.lock import Entry
+from modelguard.monitor.advising import advice
 from modelguard.monitor.channels.channel import Sender, Standing, Surroundings, Target, View, open_channels
 from modelguard.monitor.delivering import deliver
 from modelguard.monitor.event import Event
 from modelguard.monitor.settings import Settings, read_settings
 from modelguard.monitor.state import Known, State, open_events
-from modelguard.monitor.watching import Advise, Outcome, Step, Watch, iso, no_advice, no_step
+from modelguard.monitor.watching import Outcome, Step, Watch, iso, no_step
 from modelguard.sources.upstream import open_observer
 from modelguard.terms.artifact import HubRef
 
@@ -44,7 +45,6 @@ class Monitor:
     budget: int | None = None
     patience: float = 300.0
     remind: timedelta | None = None
-    advise: Advise = no_advice
     step: Step = field(default=no_step)
 
     @classmethod
@@ -76,7 +76,7 @@ class Monitor:
                 observer=observer,
                 state=state,
                 channels=senders,
-                advise=self.advise,
+                advise=advice(self.gate),
                 inactive_days=self.settings.inactive_days,
                 ancestors=self.settings.ancestors,
                 step=self.step,

@@ -227,7 +227,7 @@ def open_events(events: Iterable[Event], decided_at: dict[str, str], least: Seve
         one
         for one in events
         if one.severity >= least
-        and decided_at.get(one.ref, "9") < one.at
+        and decided_at.get(one.ref, "9")[:19] <= one.at[:19]  # both are UTC, written with Z or +00:00
         and not (one.kind in gone and returned.get(one.ref, "") >= one.at)
     ]
 

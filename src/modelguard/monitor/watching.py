@@ -18,7 +18,7 @@ from modelguard.monitor.scene import INACTIVE_DAYS, Notice, Scene, ancestor_scen
 from modelguard.monitor.state import Known, State
 from modelguard.sources.upstream import Observer
 from modelguard.terms.artifact import HubRef, parse_ref, printable
-from modelguard.terms.errors import RefError
+from modelguard.terms.errors import ModelguardError, RefError
 from modelguard.terms.finding import Severity
 from modelguard.terms.upstream import NotKnown
 
@@ -113,7 +113,7 @@ class Watch:
             self._unseen[before.ref] = trouble
         after = next_scene(
             before, sighting, now=moment, entry=entry,
-            notices=None if entry is None else self.advise(entry), inactive_days=self.inactive_days,
+            notices=None if entry is None else self._notices(entry), inactive_days=self.inactive_days,
         )  # fmt: skip
         at = iso(moment)
         found = [evolve(one, at=at) for one in diff(before, after)]
@@ -124,6 +124,14 @@ class Watch:
         self._events += self.state.record(
             known, host, after, told, self.channels, at=at, trouble=trouble, tried=asker.spent > spent
         )
+
+    def _notices(self, entry: Entry) -> Iterable[Notice] | None:
+        """Return the advisories that match an entry; a feed that cannot be used is told, and changes nothing."""
+        try:
+            return self.advise(entry)
+        except ModelguardError as error:
+            self._unseen.setdefault(entry.id, error.message)
+            return None
 
     def _adopt(self, scene: Scene) -> None:
         """Remember what a locked model was made from."""

@@ -1,0 +1,93 @@
+"""`modelguard update`: propose newer revisions of locked models, with what is different in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelguard.cli._deciding import known
+from modelguard.cli._options import INCOMPLETE, REFUSED, emit, gate_options, open_gate
+from modelguard.cli._progress import bars
+from modelguard.cli.command import Subcommand
+
+if TYPE_CHECKING:
+    from modelguard.guard import Gate
+    from modelguard.lock import Entry, Lock
+    from modelguard.monitor.proposing import Proposal
+
+
+@click.command(epilog="Example: modelguard update --write --pr-body body.md")
+@click.argument("refs", nargs=-1)
+@click.option("--cooldown", type=click.IntRange(min=0), help="Days a revision must be old; by default the policy's.")
+@click.option("--pr-body", type=click.Path(path_type=Path, dir_okay=False), help="Write a pull request's body.")
+@click.option("--write", is_flag=True, help="Record what the policy allows in the lock.")
+@gate_options
+def update(refs: tuple[str, ...], **options: Any) -> int:
+    """Propose for each model the newest revision that is older than the cooldown.
+
+    Exit codes: 0 nothing to propose or all proposals allowed, 1 some refused, 3 some models could not be looked at.
+    """
+    from modelguard.monitor.proposing import proposal_text, pull_request  # only once the command runs
+
+    with bars() as progress:
+        gate = open_gate(options, progress=progress)
+        days = gate.policy.cooldown_days if options["cooldown"] is None else options["cooldown"]
+        proposals, failed = _proposals(_entries(gate, refs), gate, timedelta(days=days))
+    for one in proposals:
+        click.echo(proposal_text(one), nl=False)
+    if not proposals and not failed:
+        click.echo("nothing to update")
+    if options["pr_body"] is not None:
+        emit(pull_request(proposals), options["pr_body"])
+    if options["write"]:
+        _write(gate, [one.after for one in proposals if one.examination.allowed])
+    if failed:
+        return INCOMPLETE
+    return 0 if all(one.examination.allowed for one in proposals) else REFUSED
+
+
+def _entries(gate: Gate, refs: tuple[str, ...]) -> list[Entry]:
+    from modelguard.terms.artifact import HubRef  # as above
+
+    lock = gate.require_lock()
+    chosen = [known(lock, gate.canonical(ref).key) for ref in refs] or list(lock.entries.values())
+    return [entry for entry in chosen if isinstance(entry.ref, HubRef)]
+
+
+def _proposals(entries: list[Entry], gate: Gate, cooldown: timedelta) -> tuple[list[Proposal], int]:
+    from modelguard.monitor.proposing import propose  # as above
+    from modelguard.sources.upstream import open_observer
+    from modelguard.terms.errors import SourceError
+
+    observer, proposals, failed = open_observer(gate.options), [], 0
+    for entry in entries:
+        try:
+            found = propose(entry, gate, observer, cooldown=cooldown, now=datetime.now(UTC))
+        except SourceError as error:
+            click.echo(f"{entry.id}: {error}", err=True)
+            failed += 1
+            continue
+        if found is not None:
+            proposals.append(found)
+    return proposals, failed
+
+
+def _write(gate: Gate, entries: list[Entry]) -> None:
+    from modelguard import __version__  # as above
+    from modelguard.lock import update as change_lock
+
+    def change(lock: Lock) -> Lock:
+        for entry in entries:
+            lock = lock.with_entry(entry)
+        return lock
+
+    if entries:
+        change_lock(gate.lock_path, change, created_by=f"modelguard {__version__}")
+    for entry in entries:
+        click.echo(f"locked: {entry.id} at {entry.revision}", err=True)
+
+
+COMMAND = Subcommand(update)
