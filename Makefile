@@ -10,6 +10,8 @@ help:
 	@echo "make demo         lock a model, load it, see three refusals"
 	@echo "make test         the light test suite"
 	@echo "make lint         ruff and mypy"
+	@echo "make docs         the documentation, into site/; any warning fails"
+	@echo "make package      sdist and wheel, twice, which must be identical"
 	@echo "make test-all     also the tests that need frameworks (about 1.5 GB of packages)"
 	@echo "make test-slow    what takes minutes or installs other packages: real model files, other implementations"
 	@echo "make test-matrix  the Hub client in each of its generations"
@@ -43,6 +45,21 @@ lint: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+$(VENV)/docs: $(VENV)/created pyproject.toml requirements/docs.txt
+	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable . --requirement requirements/docs.txt
+	touch $@
+
+docs: $(VENV)/docs
+	$(BIN)/python tools/make_reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+$(VENV)/package: $(VENV)/created requirements/package.txt
+	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --requirement requirements/package.txt
+	touch $@
+
+package: $(VENV)/package
+	$(BIN)/python tools/build_twice.py
 
 test-all: $(VENV)/frameworks
 	$(PYTEST) -m "not slow"

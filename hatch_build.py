@@ -31,14 +31,14 @@ class CompiledLoop(BuildHookInterface):
             "-shared",
             "-fPIC",
             f"-I{sysconfig.get_paths()['include']}",
-            str(root / SOURCE),
+            str(SOURCE),  # relative: the name ends up in the symbols, and builds elsewhere are to be identical
             "-o",
-            str(made),
+            str(made.relative_to(root)),
         ]
         if os.uname().sysname == "Darwin":
             command[command.index("-shared") : command.index("-fPIC")] = ["-bundle", "-undefined", "dynamic_lookup"]
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # fixed words and paths of this tree
+            subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)  # noqa: S603  # fixed words and paths of this tree
         except (OSError, subprocess.CalledProcessError) as error:
             self.app.display_warning(f"built without the compiled pickle loop: {getattr(error, 'stderr', '') or error}")
             return

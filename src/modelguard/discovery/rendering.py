@@ -46,9 +46,13 @@ def _summary(found: Discovered, remarks: Sequence[Remark], locked: Collection[st
     models = {str(use.ref.key) for use in found.uses if use.ref is not None}
     guarded = sum(use.guarded for use in found.uses)
     return (
-        f"{found.files} files · {len(found.uses)} uses of {len(models)} models · {guarded} guarded · "
-        f"{len(models & set(locked))} locked · {len(remarks)} findings"
+        f"{_count(found.files, 'file')} · {_count(len(found.uses), 'use')} of {_count(len(models), 'model')} · "
+        f"{guarded} guarded · {len(models & set(locked))} locked · {_count(len(remarks), 'finding')}"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def as_json(found: Discovered, remarks: Sequence[Remark], locked: Collection[str]) -> str:
