@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"formats"},
     {"collectors"},
     {"guard"},
-    {"intercept"},
+    {"interception"},
     {"monitor", "fleet", "testing"},
     {"pytest_plugin"},
     {"cli"},
