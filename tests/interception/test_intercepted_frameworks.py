@@ -31,7 +31,8 @@ ONNX = (
     "a",
 )
 NUMPY = (
-    "import numpy as n; n.save(open('good', 'wb'), n.array([None, 1], object)); n.save(open('evil', 'wb'), n.array(['x'], object))",
+    "import numpy as n\n"
+    "n.save(open('good', 'wb'), n.array([None, 1], object)); n.save(open('evil', 'wb'), n.array(['x'], object))",
     "import numpy as n; print(n.load(NAME, allow_pickle=True)[1])",
     "1",
 )  # fmt: skip

@@ -63,7 +63,7 @@ _passed = _net.passed
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    # The first two lines are all that most events and most globals cost.
+    # The first two lines are all that a global costs that was seen before.
     if event == "pickle.find_class":
         if arguments in _passed or _net.report is None:
             return
@@ -78,6 +78,9 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
         _busy.now = False
     if why:
         _net.report(event, ".".join(str(one) for one in arguments[:2] if isinstance(one, str)) or "…", why)
+
+
+_hook.__cantrace__ = False  # type: ignore[attr-defined]  # the interpreter asks at each event: found is quicker than not
 
 
 def _global(arguments: tuple[Any, ...]) -> str:
