@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"formats"},
     {"collectors", "bom"},
     {"guard"},
-    {"intercept", "conversion"},
+    {"interception", "conversion"},
     {"monitor", "fleet", "testing"},
     {"pytest_plugin"},
     {"cli"},

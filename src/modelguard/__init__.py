@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from modelguard.guard import examine, guarded, guarded_load, guarded_open, verified_snapshot
+    from modelguard.interception import Interception, intercept
     from modelguard.lock import Lock
     from modelguard.policy.settings import Policy
     from modelguard.pytest_plugin import assert_approved
@@ -22,6 +23,8 @@ _HOME = {
     "guarded_load": "modelguard.guard",
     "guarded_open": "modelguard.guard.partial",
     "verified_snapshot": "modelguard.guard",
+    "Interception": "modelguard.interception",
+    "intercept": "modelguard.interception",
     "Lock": "modelguard.lock",
     "Policy": "modelguard.policy.settings",
     "assert_approved": "modelguard.pytest_plugin",
@@ -33,6 +36,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Interception",
     "Lock",
     "LockError",
     "ModelRefused",
@@ -45,6 +49,7 @@ __all__ = [
     "guarded",
     "guarded_load",
     "guarded_open",
+    "intercept",
     "verified_snapshot",
 ]
 
@@ -62,3 +67,16 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _start_interception() -> None:
+    """Start what the environment variable MODELGUARD_INTERCEPT asks for (`modelguard/interception`)."""
+    import os  # loaded by the interpreter itself
+
+    if os.environ.get("MODELGUARD_INTERCEPT"):
+        from modelguard.interception import from_environment  # only where it was asked for
+
+        from_environment()
+
+
+_start_interception()

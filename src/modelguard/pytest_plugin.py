@@ -4,6 +4,7 @@ modelguard.lock::org/name           one item a model: its bytes against the lock
 @pytest.mark.model("org/name")      fails the test when the model is not approved
 guarded_load, approved_models, local_hub                     fixtures
 --modelguard, --modelguard-lock, --modelguard-offline        options
+--modelguard-enforce                                         every load around the guard fails its test
 """
 
 from __future__ import annotations
@@ -31,11 +32,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("modelguard", "machine-learning models in use are approved")
     group.addoption("--modelguard", action="store_true", help="check the locked models even when test paths are given")
     group.addoption("--modelguard-lock", metavar="PATH", default=None, help="the lock file to check")
+    group.addoption("--modelguard-enforce", action="store_true", help="refuse every load of a model around the guard")
     group.addoption("--modelguard-offline", action="store_true", help="use no network, only the store")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and see to it that the lock is collected."""
+    if config.getoption("modelguard_enforce"):
+        from modelguard.interception import intercept  # plugins must cost nothing where they are not asked for
+
+        config.add_cleanup(intercept("enforce").stop)
     config.addinivalue_line("markers", "model(*refs): the test needs these models to be approved in modelguard.lock")
     lock = _lock_path(config)
     named = config.getoption("modelguard") or config.getoption("modelguard_lock")

@@ -315,3 +315,19 @@ def test_an_unknown_word_is_an_error(model: Path, project: Path) -> None:
     (project / "modelguard.toml").write_text('verify = "never"\n')
     with pytest.raises(PolicyError, match="verify"):
         load()
+
+
+def test_always_does_not_see_a_file_put_into_the_view_between_check_and_use(model: Path) -> None:
+    with verified_snapshot("models") as path:
+        path.chmod(0o700)
+        (path / "new").write_bytes(BAD)
+        (path / "new").replace(path / FILE)
+        assert (path / FILE).read_bytes() == BAD  # the residue: the directory, written by the same user
+
+
+def test_always_does_not_see_what_happens_to_the_name_of_the_object(model: Path) -> None:
+    with verified_snapshot("models") as path:
+        place = the_object()
+        (place.parent / "new").write_bytes(BAD)
+        (place.parent / "new").replace(place)
+        assert (path / FILE).read_bytes() == GOOD

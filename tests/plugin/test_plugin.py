@@ -144,3 +144,21 @@ def test_assert_approved_tells_why(project: Path, pytester: pytest.Pytester) -> 
         """
     )
     run(pytester, "test_own.py").assert_outcomes(passed=1)
+
+
+def test_enforce_fails_a_test_that_loads_around_the_guard(project: Path, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_use="""
+        import joblib
+
+        def test_loads_around_the_guard():
+            joblib.load("m.pkl")
+
+        def test_loads_through_the_guard(guarded_load):
+            assert guarded_load("m.pkl")["bias"] == 0.25
+        """
+    )
+    run(pytester, "test_use.py").assert_outcomes(passed=2)
+    result = run(pytester, "test_use.py", "--modelguard-enforce")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*ModelRefused*joblib*around the guard*"])

@@ -96,14 +96,19 @@ def _at_hand(entry: Entry, gate: Gate) -> Snapshot:
     bring(entry, gate)
     artifacts: dict[str, Artifact] = {}
 
-    def look(file: LockedFile) -> None:
-        place = gate.store.path_of(file.digest)
-        digest, size = file.digest, file.size
-        if place is not None and (file.path not in promised or place.stat().st_size != file.size):
-            digest, size = hashing.hash_file(place, ours=True, progress=gate.options.progress)
+    def look(file: LockedFile, place: Path) -> None:
+        digest, size = hashing.hash_file(place, ours=True, progress=gate.options.progress)
         artifacts[file.path] = Artifact(path=file.path, size=size, digest=digest, file=place)
 
-    hashing.at_once([partial(look, file) for file in entry.files])
+    hashed = []
+    for file in entry.files:
+        place = gate.store.path_of(file.digest)
+        if place is not None and (file.path not in promised or place.stat().st_size != file.size):
+            hashed.append(partial(look, file, place))
+        else:
+            artifacts[file.path] = Artifact(path=file.path, size=file.size, digest=file.digest, file=place)
+    if hashed:
+        hashing.at_once(hashed)
     return Snapshot(
         ref=entry.ref, revision=entry.revision, artifacts=tuple(artifacts[path] for path in sorted(artifacts))
     )

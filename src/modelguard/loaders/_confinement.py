@@ -177,3 +177,8 @@ def _watch_thread_starts() -> None:
 def _shown(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the arguments that are plain values: an event's first is often the socket itself."""
     return tuple(value for value in arguments if isinstance(value, str | bytes | int | tuple))
+
+
+def within_load() -> bool:
+    """Tell whether this thread is loading a model through a loader of this room."""
+    return bool(_running) and _confinement() is not None
