@@ -64,9 +64,11 @@ def test_a_finding_of_ones_own_refuses_the_file_everywhere(home: Path) -> None:
     (home / "modelguard.toml").write_text('[[advisories.feeds]]\nname = "own"\npath = "own"\n', "utf-8")
     (home / "elsewhere").mkdir()
     (home / "elsewhere" / "other.bin").write_bytes(b"known to be bad")
-    done = run(home, "lock", "./elsewhere", code=1)
-    assert "critical[malicious-model] other.bin" in done.stdout + done.stderr
-    assert "Opens a shell" in done.stdout + done.stderr
+    for command in ("scan", "lock"):
+        done = run(home, command, "./elsewhere", code=1)
+        assert "critical[malicious-model]" in done.stdout + done.stderr
+        assert "other.bin" in done.stdout + done.stderr
+        assert "Opens a shell" in done.stdout + done.stderr
     assert "own: own: 1 records, own" in run(home, "feed", "list").stdout
 
 

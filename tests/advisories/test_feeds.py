@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -134,6 +135,15 @@ def test_a_listed_commit_of_a_repository_is_found_and_its_neighbour_is_not(exami
     assert (finding.check, finding.confidence, finding.severity) == ("known-vulnerability", "certain", Severity.HIGH)
     assert of_area(examined(in_repository(COMMIT), snapshot=hub_snapshot(commit=OTHER))) == []
     assert of_area(examined(in_repository(COMMIT), snapshot=hub_snapshot("acme/tiny2"))) == []
+
+
+def test_an_advisory_about_a_model_of_the_public_hub_counts_for_its_mirror(examined: Examiner) -> None:
+    whole = {"type": "GIT", "repo": "https://huggingface.co/acme/tiny", "events": [{"introduced": "0"}]}
+    document = record(affected=[{"ranges": [whole]}])
+    entry = Entry(id="acme/tiny", host="mirror.example", revision=COMMIT)
+    assert len(of_area(examined(document, snapshot=hub_snapshot(), entry=entry))) == 1
+    elsewhere = json.loads(json.dumps(document).replace("huggingface.co", "other.example"))
+    assert of_area(examined(elsewhere, snapshot=hub_snapshot(), entry=entry)) == []
 
 
 def test_a_range_of_commits_without_history_is_possible_not_certain(examined: Examiner) -> None:
@@ -319,6 +329,21 @@ def test_a_damaged_index_is_made_anew(project: Path, tmp_path: Path) -> None:
     [index] = (tmp_path / "store" / "advisories").iterdir()
     index.write_bytes(b"no database")
     assert [one.check for one in findings_with_zip()] == ["malicious-model"]
+
+
+def test_an_index_that_nobody_uses_any_more_is_removed(project: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "store" / "advisories"
+    zip_feed(project / "models.zip", about_file(b"first"))
+    findings_with_zip()
+    [first] = cache.iterdir()
+    zip_feed(project / "models.zip", about_file(b"second"))
+    findings_with_zip()
+    assert first in cache.iterdir()
+    os.utime(first, (0, 0))
+    zip_feed(project / "models.zip", about_file(b"third"))
+    findings_with_zip()
+    assert first not in cache.iterdir()
+    assert len(list(cache.iterdir())) == 2
 
 
 def test_a_fetched_feed_grows_old_by_its_note_else_by_its_newest_record(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from modelguard.advisories.index import VERSION, Index, write_index
 from modelguard.advisories.record import LIMIT
 from modelguard.terms.errors import ReadError
 
+KEPT_DAYS = 7
+"""Days after which an index that nobody has opened is removed: every fetch of a feed makes a new one."""
 MOST_RECORDS = 2_000_000
 MOST_BYTES = 16 << 30
 """Bytes that all records of a feed may have together, unpacked."""
@@ -61,11 +64,22 @@ def opened_index(feed: FeedFile, cache: Path) -> Iterator[Index]:
         if read_feed(feed.path).sha256 != feed.sha256:
             place.unlink(missing_ok=True)
             raise ReadError(f"{feed.path.name}: the feed changed while it was read")
+        _remove_unused(cache)
+    with suppress(OSError):  # a cache that cannot be written to is as good
+        os.utime(place)
     index = Index(place)
     try:
         yield index
     finally:
         index.close()
+
+
+def _remove_unused(cache: Path) -> None:
+    oldest = time.time() - KEPT_DAYS * 86_400
+    for file in cache.glob("v*.sqlite"):
+        with suppress(OSError):  # another process may have been faster
+            if file.stat().st_mtime < oldest:
+                file.unlink()
 
 
 def _is_index(place: Path) -> bool:

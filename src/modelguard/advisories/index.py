@@ -1,7 +1,7 @@
 """The index of a feed: what its records are about, in one SQLite file that is made once for each content of the feed.
 
     about(kind, name, id)    kind is file, tree, repository, owner or package; name what a model is looked up by
-    record(id, document)     the records that something is known about, as they stand in the feed
+    record(id, document)     the records that something is known about, as they stand in the feed, compressed
     skipped(name, reason)    the records that break a rule
     feed(records, newest)    how many were read, and the latest `modified` of them
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -77,7 +78,7 @@ def _fill(base: sqlite3.Connection, documents: Iterable[tuple[str, bytes]]) -> N
         count, newest = count + 1, max(newest, record.modified)
         keys = () if record.withdrawn else tuple(dict.fromkeys(keys_of(record)))
         if keys:
-            base.execute("INSERT INTO record VALUES (?, ?)", (record.id, data))
+            base.execute("INSERT INTO record VALUES (?, ?)", (record.id, zlib.compress(data, 1)))
             base.executemany("INSERT INTO about VALUES (?, ?, ?)", [(*key, record.id) for key in keys])
     base.execute("INSERT INTO feed VALUES (?, ?)", (count, newest))
 
@@ -145,4 +146,4 @@ class Index:
             (kind, name),
         )
         for (document,) in rows:
-            yield parse_record(document)
+            yield parse_record(zlib.decompress(document))

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from modelguard.guard import Gate
 
 
+_COLLECTORS = ("contents", "advisories")
+"""What a scan goes by: the bytes, and what feeds of advisories say about them where the policy names any."""
+
+
 @click.command(epilog="Example: modelguard scan model.pt downloads/")
 @click.argument("targets", nargs=-1, required=True)
 @click.option("--whole", is_flag=True, help="Fetch large files of a Hub instead of reading parts of them there.")
@@ -34,7 +38,7 @@ def scan(targets: tuple[str, ...], whole: bool, trace: bool, **options: Any) -> 
 
     with bars() as progress:
         gate = open_gate(options, progress=progress)
-        examinations = [examine(target, gate, collectors=("contents",), remote=not whole) for target in targets]
+        examinations = [examine(target, gate, collectors=_COLLECTORS, remote=not whole) for target in targets]
     return report(examinations, gate, options)
 
 

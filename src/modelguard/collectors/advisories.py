@@ -149,8 +149,9 @@ def _by_bytes(opened: Opened, case: Case) -> Iterator[Advised]:
 
 
 def _by_repository(opened: Opened, case: Case, ref: HubRef) -> Iterator[Advised]:
-    host = (case.entry.host if case.entry else "") or _HUB
-    names = {f"{host}/{ref.repo}".lower(), f"*/{ref.repo}".lower()}
+    # A mirror serves the models of the public Hub under their names, so an advisory about those is about these too.
+    hosts = {_HUB, "*", case.entry.host if case.entry else _HUB}
+    names = {f"{host}/{ref.repo}".lower() for host in hosts}
     commit = case.snapshot.revision
     records = {record.id: record for name in sorted(names) for record in opened.index.about("repository", name)}
     for record in records.values():

@@ -94,8 +94,8 @@ def _html(assessment: Assessment, decision: Decision) -> Iterator[str]:
         yield f"<p>{_safe(decision.decision)} by {_safe(decision.assessor)}: {_safe(decision.reason)}</p>"
     yield "<table><tr><th>Question</th><th>Weight</th><th>Mark</th><th>Why</th></tr>"
     for one in assessment.marks:
-        row = (one.question, f"{one.weight:g}", _value(one), _safe(one.reason))
-        yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
+        texts = (one.question, f"{one.weight:g}", _value(one), _safe(one.reason))
+        yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in texts) + "</tr>"
     yield "</table><ul>"
     yield from (f"<li>{_safe(severity)}: {_safe(message)}</li>" for severity, message in decision.findings)
     yield from (f"<li>look-alike: {_safe(_alike(one))}</li>" for one in assessment.look_alikes)
