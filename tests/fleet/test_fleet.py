@@ -214,7 +214,8 @@ def test_results_can_be_a_parquet_table(home: Path) -> None:
     modelguard("scan", "models/*", "--results", "r.parquet", code=1)
     rows = parquet.read_table("r.parquet").to_pylist()
     assert [row["verdict"] for row in rows].count("refused") == 1
-    assert json.loads(rows[1]["findings"])[0]["check"] == "dangerous-call"
+    evil = next(row for row in rows if row["verdict"] == "refused")
+    assert "dangerous-call" in {one["check"] for one in json.loads(evil["findings"])}
 
 
 @pytest.mark.heavy
