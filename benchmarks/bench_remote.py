@@ -84,9 +84,8 @@ def bytes_of(wanted: str) -> int:
 
 def main() -> None:
     size = int(float(os.environ.get("MODELGUARD_BENCH_GIB", "2")) * (1 << 30))
-    print(
-        f"| file of {size:,} bytes | Hub | requests | bytes moved | CPU ms of the client | allowed |\n|---|---|---|---|---|---|"
-    )
+    print(f"| file of {size:,} bytes | Hub | requests | bytes moved | CPU ms of the client | allowed |")
+    print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as directory:
         os.environ["MODELGUARD_STORE"] = str(Path(directory, "store"))
         home = Path(directory, "home")
