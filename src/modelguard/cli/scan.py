@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +20,13 @@ _COLLECTORS = ("contents", "advisories")
 
 
 @click.command(epilog="Example: modelguard scan model.pt downloads/")
-@click.argument("targets", nargs=-1, required=True)
+@click.argument("targets", nargs=-1)
+@click.option("--from-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A TARGET a line.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that examine models side by side.")
+@click.option("--executor", default="processes", help="processes, or dask://host:port for a Dask cluster.")
+@click.option("--retries", type=click.IntRange(0), default=2, show_default=True, help="Tries after a lost connection.")
+@click.option("--results", type=click.Path(path_type=Path, dir_okay=False), help="A .jsonl or .parquet file to fill.")
+@click.option("--resume", is_flag=True, help="Go on with --results: examine only what is missing or failed.")
 @click.option("--whole", is_flag=True, help="Fetch large files of a Hub instead of reading parts of them there.")
 @click.option("--trace", is_flag=True, help="Print the decoded pickle program of a file instead.")
 @gate_options
@@ -28,13 +35,30 @@ def scan(targets: tuple[str, ...], whole: bool, trace: bool, **options: Any) -> 
     """Examine the content of files, directories or Hub repositories.
 
     Each TARGET is a path, org/name[@revision] or an https address; a directory is one model.
+    hf://org/* stands for all models of an organization, directory/* for what lies in it, directory/** for every file
+    below; s3://, gs:// and other object stores are read through fsspec. Several models are examined side by side.
     Of large files in a Hub repository only headers, directories and pickles are read, by ranges, where they lie.
     """
+    from modelguard.fleet.targets import is_pattern, read_list  # reads the whole house: only once the command runs
+
+    targets = (*targets, *(read_list(options["from_file"]) if options["from_file"] else ()))
+    if not targets:
+        raise click.UsageError("name a TARGET, or a file of them with --from-file")
+    if options["resume"] and not options["results"]:
+        raise click.UsageError("--resume needs --results")
     if trace:
         for target in targets:
             _trace(target, open_gate(options))
         return 0
-    from modelguard.guard import examine  # reads the whole house: only once the command runs
+    if (
+        any(map(is_pattern, targets))
+        or any(options[name] for name in ("from_file", "jobs", "results"))
+        or (options["executor"] != "processes")
+    ):
+        from modelguard.cli._fleet import scan_many
+
+        return scan_many(list(targets), open_gate(options), options | {"whole": whole})
+    from modelguard.guard import examine  # as above
 
     with bars() as progress:
         gate = open_gate(options, progress=progress)

@@ -131,7 +131,7 @@ class Ranges:
         self.received += stop - start
         if self.requests > REQUESTS or self.received > BYTES:
             raise BudgetSpent(
-                f"more than {REQUESTS} ranges or {BYTES} bytes of it would have to be read over the network: fetch it"
+                f"more than {REQUESTS} ranges or {BYTES} bytes would have to be read over the network: fetch it whole"
             )
         from urllib.error import HTTPError
 
