@@ -146,7 +146,7 @@ static int is_fine_tensor(PyObject *arguments)
         return 0;
     PyObject *id = look(PyTuple_GET_ITEM(arguments, 0), name_id);
     PyObject *sides = PyTuple_GET_ITEM(arguments, 2), *steps = PyTuple_GET_ITEM(arguments, 3);
-    if (!PyTuple_CheckExact(id) || PyTuple_GET_SIZE(id) != 5 || !PyTuple_CheckExact(sides) || !PyTuple_CheckExact(steps)
+    if (!PyTuple_CheckExact(id) || PyTuple_GET_SIZE(id) < 5 || PyTuple_GET_SIZE(id) > 6 || !PyTuple_CheckExact(sides) || !PyTuple_CheckExact(steps)
         || PyTuple_GET_SIZE(sides) != PyTuple_GET_SIZE(steps))
         return 0;
     PyObject *word = PyTuple_GET_ITEM(id, 0), *kind = PyTuple_GET_ITEM(id, 1);
@@ -190,7 +190,7 @@ static int ends_with(PyObject *key, const char *end)
         && memcmp(PyBytes_AS_STRING(key) + PyBytes_GET_SIZE(key) - length, end, length) == 0;
 }
 
-/* As `_fields` in quick.py. */
+/* As `_fields` in quick.py, which looks at globals among the values. */
 static int is_fine_state(PyObject *flat)
 {
     if (!PyList_CheckExact(flat) || PyList_GET_SIZE(flat) % 2)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from modelguard.picklevm.knowledge.arguments_torch import LARGEST
+from modelguard.picklevm.knowledge.states import METHODS
 from modelguard.picklevm.objects import UNBUILT, Called, Held, Named, Raw, Table
 
 Fine: TypeAlias = Callable[[tuple[Raw, ...], str], bool]
@@ -21,6 +22,7 @@ FineState: TypeAlias = Callable[[Raw], bool]
 """Tells of a state that it certainly keeps the rule."""
 
 _PLAIN_CODE = re.compile(rb"[<>|=]?[biufc][1248]\Z|[<>|=]?c16\Z|[|]?O8?\Z")
+_METHODS = frozenset(name.encode("ascii") for name in METHODS)
 _HOOKS = (b"_hooks", b"_hooks_with_kwargs", b"_hooks_always_called")
 
 
@@ -36,9 +38,9 @@ def _tensor(arguments: tuple[Raw, ...], opcode: str) -> bool:
     if type(held) is not Held or type(size) is not tuple or type(stride) is not tuple or len(size) != len(stride):
         return False
     id_ = held.id
-    if type(id_) is not tuple or len(id_) != 5:
+    if type(id_) is not tuple or not 5 <= len(id_) <= 6:
         return False
-    word, kind, _, _, length = id_
+    word, kind, length = id_[0], id_[1], id_[4]
     if word != b"storage" or type(kind) is not Named or not kind.listed or type(length) is not int:
         return False
     if type(offset) is not int or offset < 0:
@@ -87,13 +89,13 @@ def _element_type(arguments: tuple[Raw, ...], opcode: str) -> bool:
 
 
 def _fields(state: Raw) -> bool:
-    """Tell whether a state sets nothing that could be a method or a hook: no global, and no filled table of hooks."""
+    """Tell whether a state puts no global in place of a method and no filled table in place of hooks."""
     if type(state) is not Table or state.flat is None or len(state.flat) % 2:
         return False
     flat = state.flat
     for index in range(0, len(flat), 2):
         key, value = flat[index], flat[index + 1]
-        if type(key) is not bytes or type(value) is Named:
+        if type(key) is not bytes or (type(value) is Named and key in _METHODS):
             return False
         if key.endswith(_HOOKS) and not _no_hooks(value):
             return False
