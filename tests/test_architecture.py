@@ -13,7 +13,7 @@ SOURCE = ROOT / "src" / "modelguard"
 
 # From the ground up. A module imports only from lower floors or from its own room.
 FLOORS: list[set[str]] = [
-    {"terms", "_registry", "__init__"},
+    {"terms", "_registry"},
     {
         "picklevm", "policy", "lock", "checks", "sources", "signatures", "licenses", "advisories", "vendors",
         "loaders", "reports", "discovery",
@@ -25,7 +25,7 @@ FLOORS: list[set[str]] = [
     {"monitor", "fleet", "testing"},
     {"pytest_plugin"},
     {"cli"},
-    {"__main__"},
+    {"__main__", "__init__"},
 ]  # fmt: skip
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -33,7 +33,7 @@ FILE_LINES = 400
 FUNCTION_LINES = 60
 # A file or function over the limit, with the reason why it still says one thing.
 LONG_FILES: dict[str, str] = {
-    "formats/_zip_archive.py": "compares every record of an archive with every other; halves would share all their state",
+    "formats/_zip_archive.py": "compares every record of an archive with every other: halves would share all state",
 }
 LONG_FUNCTIONS: dict[str, str] = {
     "picklevm/machine.py:_loop": "the inner loop of the pickle machine: a call for each opcode would cost too much",
