@@ -17,7 +17,13 @@ from modelguard.cli.command import Subcommand
     epilog="Example: modelguard run --mode observe train.py --epochs 3",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
-@click.option("--mode", type=click.Choice(["guard", "enforce", "observe"]), default="guard", show_default=True)
+@click.option(
+    "--mode",
+    type=click.Choice(["guard", "enforce", "observe"]),
+    default="guard",
+    show_default=True,
+    help="Route loads through the guard, refuse those around it, or only tell about them.",
+)
 @click.option("-m", "as_module", is_flag=True, help="PROGRAM is a module, as in python -m.")
 @gate_options
 @click.argument("program")
