@@ -74,9 +74,9 @@ def _start_interception() -> None:
     import os  # loaded by the interpreter itself
 
     if os.environ.get("MODELGUARD_INTERCEPT"):
-        from modelguard.interception import from_environment  # only where it was asked for
+        from importlib import import_module  # only where it was asked for
 
-        from_environment()
+        import_module("modelguard.interception").from_environment()
 
 
 _start_interception()

@@ -58,10 +58,16 @@ def linked(path, data):
 def gone(path, data):
     os.unlink(path)
 
+def stamp(path):
+    try:
+        return -os.lstat(os.path.dirname(path)).st_mtime
+    except OSError:
+        return 0.0
+
 ATTACKS = [put, in_place, part, truncated, linked, gone]
 for n in rounds:
-    for pattern in sys.argv[3:]:
-        for path in glob.glob(pattern):
+    for pattern in random.sample(sys.argv[3:], 1):
+        for path in sorted(glob.glob(pattern), key=stamp)[:1]:
             try:
                 if "modelguard-sealed" in path:
                     os.chmod(os.path.dirname(path), 0o700)
@@ -105,14 +111,23 @@ def partially() -> Any:
         return opened.get_tensor("a").tolist()
 
 
-def race(load: Callable[[], Any], rounds: int, project: Path, lock_model: Callable[..., Any]) -> Counter[str]:
+def race(
+    load: Callable[[], Any],
+    rounds: int,
+    project: Path,
+    lock_model: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Counter[str]:
     (project / "models").mkdir()
     (project / "models" / FILE).write_bytes(GOOD)
     (project / "models" / "config.json").write_bytes(tiny_config())
     entry = lock_model("models")
     place = Gate.open().store.path_of(entry.digests[FILE])
     ends: Counter[str] = Counter()
-    sealed = str(Path(tempfile.gettempdir(), "modelguard-sealed-*", FILE))
+    links = project.parent / "links"
+    links.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(links))
+    sealed = str(links / "modelguard-sealed-*" / FILE)
     with attacked(project.parent, str(project / "models" / FILE), str(place), sealed):
         for _ in range(rounds):
             try:
@@ -128,8 +143,10 @@ def race(load: Callable[[], Any], rounds: int, project: Path, lock_model: Callab
 
 
 @pytest.mark.parametrize("load", [strictly, partially])
-def test_no_changed_byte_is_loaded(load: Callable[[], Any], project: Path, lock_model: Callable[..., Any]) -> None:
-    ends = race(load, 60, project, lock_model)
+def test_no_changed_byte_is_loaded(
+    load: Callable[[], Any], project: Path, lock_model: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = race(load, 60, project, lock_model, monkeypatch)
     assert ends["loaded"] > 0, f"the attacker was too quick for any load to succeed: {ends}"
     assert ends.total() > ends["loaded"], f"the attacker was too slow to be noticed: {ends}"
 
@@ -137,10 +154,10 @@ def test_no_changed_byte_is_loaded(load: Callable[[], Any], project: Path, lock_
 @pytest.mark.slow
 @pytest.mark.parametrize("load", [strictly, partially])
 def test_no_changed_byte_is_loaded_in_many_rounds(
-    load: Callable[[], Any], project: Path, lock_model: Callable[..., Any]
+    load: Callable[[], Any], project: Path, lock_model: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rounds = int(os.environ.get("MODELGUARD_RACE_ROUNDS", "10000"))
-    ends = race(load, rounds, project, lock_model)
+    ends = race(load, rounds, project, lock_model, monkeypatch)
     print(f"\n{load.__name__}: {dict(ends)}")
     assert ends["loaded"] > rounds // 100
     assert ends.total() == rounds
