@@ -11,6 +11,9 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+# Names as nearly all are, which break no rule below: parts of letters, digits, dashes, and dots within.
+_PART = r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?"
+_ORDINARY = re.compile(rf"{_PART}(?:/{_PART})*/?\Z")
 
 
 def _parts(name: str) -> list[str]:
@@ -42,6 +45,8 @@ _RULES: tuple[tuple[str, Callable[[str], bool]], ...] = (
 
 def name_faults(name: str) -> Iterator[str]:
     """Yield what is wrong with the name of a member, in words that follow the name."""
+    if _ORDINARY.match(name):
+        return iter(())
     return (fault for fault, breaks in _RULES if breaks(name))
 
 

@@ -65,9 +65,11 @@ class Storages:
 
     def plain(self, identifier: object) -> bool:
         """Accept what torch writes for nearly every storage, from the machine's own values; say nothing of the rest."""
-        if type(identifier) is not tuple or len(identifier) != 5:
+        if type(identifier) is not tuple or not (
+            len(identifier) == 5 or (len(identifier) == 6 and identifier[5] is None)
+        ):
             return False
-        word, kind, key, location, count = identifier
+        word, kind, key, location, count = identifier[:5]
         if word != b"storage" or location != b"cpu" or type(kind) is not Named or type(count) is not int:
             return False
         if type(key) is not bytes or not key.isdigit() or len(key) > 18 or kind.module not in _MODULES:

@@ -123,18 +123,31 @@ def open_archive(content: Content, limit: int) -> Archive:
     Whatever is wrong with the records is a fault. Raises `BudgetSpent` when there are more than `limit` members, and
     `ReadError` when the bytes cannot be read.
     """
-    survey = _Survey(content, limit)
-    _survey_directories(survey)
-    _claim_far(survey)
-    _compare_names(survey)
-    _compare_spans(survey)
-    _sweep(survey)
-    return Archive(
-        entries=tuple(survey.entries),
-        faults=tuple(survey.faults),
-        gaps=tuple(survey.gaps),
-        notes=tuple(survey.notes),
-    )
+    archive = content.once(_Opening(limit))
+    if len(archive.entries) > limit:
+        raise BudgetSpent("more archive members than the budget allows")
+    return archive
+
+
+@frozen
+class _Opening:
+    """Reads and compares every record: the same question whatever the limit, as there are no more without an error."""
+
+    limit: int = field(eq=False)
+
+    def __call__(self, content: Content) -> Archive:
+        survey = _Survey(content, self.limit)
+        _survey_directories(survey)
+        _claim_far(survey)
+        _compare_names(survey)
+        _compare_spans(survey)
+        _sweep(survey)
+        return Archive(
+            entries=tuple(survey.entries),
+            faults=tuple(survey.faults),
+            gaps=tuple(survey.gaps),
+            notes=tuple(survey.notes),
+        )
 
 
 def _survey_directories(survey: _Survey) -> None:

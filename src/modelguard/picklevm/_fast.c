@@ -146,7 +146,7 @@ static int is_fine_tensor(PyObject *arguments)
         return 0;
     PyObject *id = look(PyTuple_GET_ITEM(arguments, 0), name_id);
     PyObject *sides = PyTuple_GET_ITEM(arguments, 2), *steps = PyTuple_GET_ITEM(arguments, 3);
-    if (!PyTuple_CheckExact(id) || PyTuple_GET_SIZE(id) != 5 || !PyTuple_CheckExact(sides) || !PyTuple_CheckExact(steps)
+    if (!PyTuple_CheckExact(id) || PyTuple_GET_SIZE(id) < 5 || PyTuple_GET_SIZE(id) > 6 || !PyTuple_CheckExact(sides) || !PyTuple_CheckExact(steps)
         || PyTuple_GET_SIZE(sides) != PyTuple_GET_SIZE(steps))
         return 0;
     PyObject *word = PyTuple_GET_ITEM(id, 0), *kind = PyTuple_GET_ITEM(id, 1);

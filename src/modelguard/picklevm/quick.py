@@ -36,9 +36,9 @@ def _tensor(arguments: tuple[Raw, ...], opcode: str) -> bool:
     if type(held) is not Held or type(size) is not tuple or type(stride) is not tuple or len(size) != len(stride):
         return False
     id_ = held.id
-    if type(id_) is not tuple or len(id_) != 5:
+    if type(id_) is not tuple or not 5 <= len(id_) <= 6:
         return False
-    word, kind, _, _, length = id_
+    word, kind, length = id_[0], id_[1], id_[4]
     if word != b"storage" or type(kind) is not Named or not kind.listed or type(length) is not int:
         return False
     if type(offset) is not int or offset < 0:

@@ -28,6 +28,7 @@ from modelguard.picklevm.objects import (
 )
 from modelguard.picklevm.opcodes import BY_CODE, HIGHEST_PROTOCOL
 from modelguard.picklevm.recorder import odd_key, preview
+from modelguard.picklevm.values import Result
 from modelguard.picklevm.window import EndOfLine
 
 EMBEDDED = 4
@@ -283,7 +284,9 @@ class Steps(Constants):
         named, hook = target.target, self.interruption
         if hook is None or type(named) is not Named or (named.module, named.name) not in hook.globals:
             return at
-        answer = hook(describe(target), describe(state), self.content, at)
+        shown = describe(target)
+        filled = shown.state if isinstance(shown, Result) and target.state is state else None
+        answer = hook(shown, describe(state) if filled is None else filled, self.content, at)
         if answer is None:
             return at
         self.recorder.facts.extend(answer.facts)
