@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: help demo test lint test-all test-slow test-matrix fuzz bench clean
+.PHONY: help demo fast test lint test-all test-slow test-matrix fuzz bench clean
 
 help:
 	@echo "make demo         lock a model, load it, see three refusals"
 	@echo "make test         the light test suite"
+	@echo "make fast         compile the optional inner loop of the pickle machine beside its source"
 	@echo "make lint         ruff and mypy"
 	@echo "make docs         the documentation, into site/; any warning fails"
 	@echo "make package      sdist and wheel, twice, which must be identical"
@@ -40,6 +41,9 @@ demo: $(VENV)/demo
 
 test: $(VENV)/test
 	$(PYTEST) -m "not heavy and not slow" -n 2
+
+fast: $(VENV)/test
+	$(BIN)/python hatch_build.py
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .

@@ -190,7 +190,7 @@ static int ends_with(PyObject *key, const char *end)
         && memcmp(PyBytes_AS_STRING(key) + PyBytes_GET_SIZE(key) - length, end, length) == 0;
 }
 
-/* As `_fields` in quick.py. */
+/* As `_fields` in quick.py, which looks at globals among the values. */
 static int is_fine_state(PyObject *flat)
 {
     if (!PyList_CheckExact(flat) || PyList_GET_SIZE(flat) % 2)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from modelguard.picklevm.knowledge.arguments_torch import LARGEST
+from modelguard.picklevm.knowledge.states import METHODS
 from modelguard.picklevm.objects import UNBUILT, Called, Held, Named, Raw, Table
 
 Fine: TypeAlias = Callable[[tuple[Raw, ...], str], bool]
@@ -21,6 +22,7 @@ FineState: TypeAlias = Callable[[Raw], bool]
 """Tells of a state that it certainly keeps the rule."""
 
 _PLAIN_CODE = re.compile(rb"[<>|=]?[biufc][1248]\Z|[<>|=]?c16\Z|[|]?O8?\Z")
+_METHODS = frozenset(name.encode("ascii") for name in METHODS)
 _HOOKS = (b"_hooks", b"_hooks_with_kwargs", b"_hooks_always_called")
 
 
@@ -87,13 +89,13 @@ def _element_type(arguments: tuple[Raw, ...], opcode: str) -> bool:
 
 
 def _fields(state: Raw) -> bool:
-    """Tell whether a state sets nothing that could be a method or a hook: no global, and no filled table of hooks."""
+    """Tell whether a state puts no global in place of a method and no filled table in place of hooks."""
     if type(state) is not Table or state.flat is None or len(state.flat) % 2:
         return False
     flat = state.flat
     for index in range(0, len(flat), 2):
         key, value = flat[index], flat[index + 1]
-        if type(key) is not bytes or type(value) is Named:
+        if type(key) is not bytes or (type(value) is Named and key in _METHODS):
             return False
         if key.endswith(_HOOKS) and not _no_hooks(value):
             return False

@@ -32,7 +32,7 @@ def fault(grant: Grant, filling: Filling) -> str:
 
 
 # Methods that callers of a model use: an attribute of that name, put there by the file, is called in their place.
-_METHODS = words(
+METHODS = words(
     "forward predict predict_proba transform fit fit_transform score decision_function state_dict load_state_dict "
     "_call_impl train eval to inverse_transform"
 )
@@ -51,7 +51,7 @@ def entries(state: Value) -> tuple[tuple[str, Value], ...] | None:
 
 def _fields(filling: Filling) -> str:
     for key, value in entries(filling.state) or ():
-        if key in _METHODS and isinstance(value, Global):
+        if key in METHODS and isinstance(value, Global):
             return f"the file puts {named(value)} in place of the method {key}"
     return ""
 
