@@ -42,7 +42,7 @@ def compile_loop(root: Path) -> Path:
     ]
     if os.uname().sysname == "Darwin":
         command[command.index("-shared") : command.index("-fPIC")] = ["-bundle", "-undefined", "dynamic_lookup"]
-    subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)  # noqa: S603  # fixed words and paths of this tree
+    subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)  # noqa: S603  # fixed words and paths
     return made
 
 

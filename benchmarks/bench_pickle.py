@@ -1,6 +1,6 @@
 """Measures the reading of pickles against other scanners and `pickle.loads`, interleaved, and prints ratios.
 
-    python benchmarks/bench_pickle.py --venvs FOLDER [--files FOLDER] [--rounds 7] [--peer NAME]…
+    python benchmarks/bench_pickle.py [--venvs build/peers] [--files build/pickles] [--rounds 7] [--peer NAME]…
 
 Each peer is installed from its package name into a virtual environment of its own below the folder, unless it is there,
 and called through its Python interface on one file at a time in one process that stays. What is timed is the whole
@@ -19,7 +19,9 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LONGEST = 300.0
+LONGEST = 120.0
+"""Seconds after which a tool is stopped; it then has no figure for the class."""
+
 
 # How each tool is called from Python: the statements that prepare, and the expression that scans `path`.
 CALLS = {
@@ -43,18 +45,20 @@ CALLS = {
 OWN = ("modelguard", "pickle.loads")
 
 RUNNER = """
-import json, os, resource, sys, time
+import json, os, resource, signal, sys, time
 os.environ["PROMPTFOO_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "1"
 answers, sys.stdout = sys.stdout, sys.stderr
 {prepare}
 for line in sys.stdin:
     path = json.loads(line)
+    signal.setitimer(signal.ITIMER_REAL, {longest})
     began = time.process_time()
     try:
         {call}
         took = time.process_time() - began
     except Exception as error:
         took = None
+    signal.setitimer(signal.ITIMER_REAL, 0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps([took, peak]), file=answers, flush=True)
 """
@@ -65,7 +69,7 @@ class Tool:
 
     def __init__(self, name: str, python: Path, *, log: Path) -> None:
         prepare, call = CALLS[name]
-        code = RUNNER.format(prepare=prepare, call=call)
+        code = RUNNER.format(prepare=prepare, call=call, longest=LONGEST)
         if name in OWN:
             code = f"import sys; sys.path[:0] = {[str(ROOT / 'benchmarks'), str(ROOT / 'src')]}\n" + code
         self.name, self.failed = name, False
@@ -131,7 +135,7 @@ def measure(tools: list[Tool], path: Path, rounds: int) -> dict[str, list[float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--venvs", type=Path, required=True)
+    parser.add_argument("--venvs", type=Path, default=Path("build/peers"))
     parser.add_argument("--files", type=Path, default=Path("build/pickles"))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--peer", action="append", choices=[name for name in CALLS if name not in OWN])
@@ -141,6 +145,7 @@ def main() -> None:
     from pickle_classes import make
 
     peers = options.peer or [name for name in CALLS if name not in OWN]
+    options.venvs.mkdir(parents=True, exist_ok=True)
     log = options.venvs / "bench.log"
     pythons = {name: install(name, options.venvs) for name in peers}
     tools = [Tool(name, Path(sys.executable), log=log) for name in OWN] + [

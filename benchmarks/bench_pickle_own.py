@@ -1,35 +1,23 @@
-"""Scans one file as the walk over a snapshot does, without the hash: what is compared with other scanners."""
+"""Scans one file as `modelguard scan` does, every format asked and every check, without the hash and the report."""
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
-from attrs import define, field
+from modelguard.collectors.contents import read_artifacts
+from modelguard.guard.examining import checks
+from modelguard.terms.artifact import Artifact, Digest, LocalRef, Snapshot
+from modelguard.terms.content import Budget
+from modelguard.terms.facts import Dossier
+from modelguard.terms.finding import Finding
 
-from modelguard.formats.pickle import FORMAT
-from modelguard.terms.artifact import Location
-from modelguard.terms.content import Budget, Content
-
-
-@define
-class Walk:
-    budget: Budget = field(factory=Budget)
-    paths: frozenset[str] = frozenset()
-
-    def inside(self, content: Content):
-        raise NotImplementedError
+NO_DIGEST = Digest.sha256("0" * 64)
 
 
-def scan_path(path: str) -> list[object]:
-    """Return the facts about a file."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        content = Content(
-            location=Location(path),
-            size=os.fstat(number).st_size,
-            fetch=lambda offset, length: os.pread(number, length, offset),
-        )
-        assert FORMAT.accepts(content)
-        return list(FORMAT.read(content, Walk()))
-    finally:
-        os.close(number)
+def scan_path(path: str) -> list[Finding]:
+    """Return the findings about a file."""
+    file = Path(path)
+    artifact = Artifact(path=file.name, size=file.stat().st_size, digest=NO_DIGEST, file=file)
+    snapshot = Snapshot(ref=LocalRef(path=path), revision="", artifacts=(artifact,))
+    dossier = Dossier(snapshot=snapshot, facts=tuple(read_artifacts(snapshot.artifacts, Budget())))
+    return [finding for check in checks() for finding in check.ask(dossier)]
