@@ -90,11 +90,18 @@ def untouched(directory: Path, places: Iterable[tuple[str, Path]]) -> Iterator[N
     before = _state(directory)
     newest = max(moment for _, _, moment in before)
     time.sleep(max(0.0, min(TICK, TICK - (time.time() - newest / 1e9))))
-    if before != _state(directory) or any(str(link.readlink()) != place for link, place in links):
+    if before != _state(directory) or not all(_leads_to(link, place) for link, place in links):
         raise _touched(directory)
     yield
     if before != _state(directory):
         raise _touched(directory)
+
+
+def _leads_to(link: Path, place: str) -> bool:
+    try:
+        return str(link.readlink()) == place
+    except OSError:
+        return False
 
 
 def _state(directory: Path) -> list[tuple[str, int, int]]:
