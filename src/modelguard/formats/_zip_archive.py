@@ -8,8 +8,6 @@ of them see different members. So every member that any record speaks of is retu
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -19,18 +17,15 @@ from attrs import evolve, field, frozen
 
 from modelguard.formats import _zip_records as records
 from modelguard.formats._names import twin_key
+from modelguard.formats._zip_far import is_far, padded_end
 from modelguard.formats._zip_faults import Fault, differences, is_unknown, record_faults
-from modelguard.formats._zip_records import ENCRYPTED, STORED, STREAMED, End, Record
+from modelguard.formats._zip_records import ENCRYPTED, STREAMED, End, Record
 from modelguard.terms.content import CHUNK, Content
 from modelguard.terms.errors import BudgetSpent, ReadError
 
 Origin: TypeAlias = Literal["directory", "local header", "orphan"]
 _PADDING = 1 << 16
 _ORPHANS = 10_000
-# Members that readers of checkpoints measure and do not read: the storages of torch. It aligns them to 64 bytes (the
-# file `.storage_alignment` can say otherwise); a data descriptor takes up to 24.
-_STORAGE = re.compile(r"[^/]+/data/[^/]+\Z")
-_PADDING_OF_TORCH = 512
 # Who owns bytes that are not a member's.
 _END, _COMMENT, _DIRECTORY = "the end record", "the comment", "the directory"
 _OWN = (_END, _COMMENT, _DIRECTORY)
@@ -248,7 +243,7 @@ def _survey_record(survey: _Survey, record: Record, at: int) -> None:
     if len(survey.entries) >= survey.limit:
         raise BudgetSpent("more archive members than the budget allows")
     survey.faults.extend(record_faults(record))
-    if _is_far(content, record, at):
+    if is_far(content, record, at):
         _survey_far(survey, record, at)
         return
     header = records.local(content, at)
@@ -261,12 +256,6 @@ def _survey_record(survey: _Survey, record: Record, at: int) -> None:
     for variant in _variants(entry, record, header):
         survey.entries.append(_fitted(survey, variant))
     survey.spans.append((at, _span_end(survey, record, header), repr(name)))
-
-
-def _is_far(content: Content, record: Record, at: int) -> bool:
-    """Tell whether the records around some numbers are a trip away, which only confirms where the numbers begin."""
-    numbers = record.method == STORED and not record.flags & ENCRYPTED and _STORAGE.match(record.name)
-    return bool(numbers) and not content.is_near(at, 30 + len(record.raw_name) + record.compressed + _PADDING_OF_TORCH)
 
 
 def _survey_far(survey: _Survey, record: Record, at: int) -> None:
@@ -289,10 +278,8 @@ def _claim_far(survey: _Survey) -> None:
     """Let each far member own its bytes, and the padding and descriptor up to what follows it."""
     starts = sorted({start for start, _, _ in survey.spans} | {entry.header for entry in survey.far})
     for entry in survey.far:
-        end = entry.start + entry.compressed
-        index = bisect_left(starts, end)
-        after = starts[index] if index < len(starts) else end
-        survey.spans.append((entry.header, after if after - end <= _PADDING_OF_TORCH else end, repr(entry.name)))
+        end = padded_end(entry.start + entry.compressed, starts)
+        survey.spans.append((entry.header, end, repr(entry.name)))
     if survey.far:
         detail = f"{len(survey.far)} local headers far from both ends were not read over the network"
         survey.notes.append(("zip-far-headers", detail))
