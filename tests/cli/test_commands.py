@@ -98,6 +98,13 @@ def test_nothing_to_examine_is_never_a_success(shell: Shell) -> None:
     shell("scan", code=2)
 
 
+def test_a_target_that_cannot_be_had_does_not_stop_the_others(shell: Shell) -> None:
+    done = shell("scan", "good.pkl", "missing.pkl", "evil.pkl", "--format", "json", code=3)
+    verdicts = [(one["ref"], one["verdict"]) for one in json.loads(done.stdout)["examinations"]]
+    assert verdicts == [("file:good.pkl", "allowed"), ("file:missing.pkl", "refused"), ("file:evil.pkl", "refused")]
+    assert "no such file" in done.stderr
+
+
 def test_usage_policy_and_lock_errors_have_their_code(shell: Shell) -> None:
     shell("chek", code=2)
     shell("scan", "org/name@a b", code=2)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelguard.cli._options import gate_options, open_gate, report, report_options
+from modelguard.cli._options import INCOMPLETE, gate_options, open_gate, report, report_options
 from modelguard.cli._progress import bars
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
     from modelguard.guard import Gate
+    from modelguard.terms.verdict import Examination
 
 
 _COLLECTORS = ("contents", "advisories")
@@ -58,12 +59,30 @@ def scan(targets: tuple[str, ...], whole: bool, trace: bool, **options: Any) -> 
         from modelguard.cli._fleet import scan_many
 
         return scan_many(list(targets), open_gate(options), options | {"whole": whole})
-    from modelguard.guard import examine  # as above
-
+    unreached: list[str] = []
     with bars() as progress:
         gate = open_gate(options, progress=progress)
-        examinations = [examine(target, gate, collectors=_COLLECTORS, remote=not whole) for target in targets]
-    return report(examinations, gate, options)
+        examinations = [_examined(target, gate, unreached, remote=not whole) for target in targets]
+    code = report(examinations, gate, options)
+    for message in unreached:
+        click.echo(f"error: {message}", err=True)
+    return max(code, INCOMPLETE) if unreached else code
+
+
+def _examined(target: str, gate: Gate, unreached: list[str], *, remote: bool) -> Examination:
+    """Examine one target; one that cannot be had is refused as unread, and the others go on."""
+    from modelguard.guard import examine, examine_snapshot  # as above
+    from modelguard.terms.artifact import Location, Snapshot
+    from modelguard.terms.errors import SourceError
+    from modelguard.terms.facts import Unread
+
+    try:
+        return examine(target, gate, collectors=_COLLECTORS, remote=remote)
+    except SourceError as error:
+        unreached.append(str(error))
+        ref = gate.canonical(target)
+        unread = Unread(location=Location(ref.key), format="source", reason=error.message)
+        return examine_snapshot(Snapshot(ref=ref), gate, collectors=(), facts=(unread,))
 
 
 def _trace(target: str, gate: Gate) -> None:
