@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from modelguard.testing import LocalHub, tiny_model
 from modelguard.testing.models import calling_pickle, tiny_pickle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,3 +122,16 @@ def test_the_gitlab_job_runs_commands_that_work(runner: Runner) -> None:
             (runner.home / "app.py").write_text("from modelguard import guarded_load\nguarded_load('good.pkl')\n")
         assert runner("sh", "-c", line).returncode == 0, line
     assert (runner.home / "modelguard.xml").read_text().startswith("<?xml")
+
+
+def test_the_scheduled_monitor_runs_a_command_that_works(runner: Runner) -> None:
+    steps = load("ci/monitor.yml")["jobs"]["monitor"]["steps"]
+    line = next(step["run"] for step in steps if step.get("run", "").startswith("modelguard"))
+    with LocalHub() as hub:
+        hub.repository("acme/tiny").commit(tiny_model())
+        assert runner("modelguard", "lock", "acme/tiny", HF_ENDPOINT=hub.url).returncode == 0
+        first = runner("sh", "-c", line, HF_ENDPOINT=hub.url)
+        assert (first.returncode, "vendor-inactive" in first.stdout) == (1, True), first.stderr
+        again = runner("sh", "-c", line, HF_ENDPOINT=hub.url)
+        assert again.returncode == 0, "an event that was told is not told again before a week is over"
+    assert (runner.home / "modelguard-state.db").exists()
