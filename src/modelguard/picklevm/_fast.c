@@ -557,6 +557,9 @@ static PyObject *configure(PyObject *module, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
+/* The number of the agreement with fast.py: raise both when arguments, results or meaning of a function change. */
+#define INTERFACE 1
+
 static PyMethodDef methods[] = {
     {"advance", (PyCFunction)(void (*)(void))advance, METH_FASTCALL, "Run opcodes that only move constants about."},
     {"configure", configure, METH_VARARGS, "Tell the types and limits of the machine."},
@@ -583,5 +586,10 @@ PyMODINIT_FUNC PyInit__fast(void)
         if (*names[index].where == NULL)
             return NULL;
     }
-    return PyModule_Create(&definition);
+    PyObject *module = PyModule_Create(&definition);
+    if (module != NULL && PyModule_AddIntConstant(module, "INTERFACE", INTERFACE) < 0) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
 }

@@ -6,6 +6,7 @@ loops give the same facts; the tests compare them.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from importlib import import_module
@@ -27,12 +28,21 @@ Advance: TypeAlias = Callable[
 ]
 
 
+INTERFACE = 1
+"""The number of the agreement with `_fast.c`; a loop left over from another version is not used."""
+
+log = logging.getLogger(__name__)
+
+
 def _find() -> Advance | None:
     if os.environ.get("MODELGUARD_PURE"):
         return None
     try:
         module = import_module("modelguard.picklevm._fast")
     except ImportError:
+        return None
+    if getattr(module, "INTERFACE", 0) != INTERFACE:
+        log.warning("the compiled pickle loop is of another version and is not used: compile it again with `make fast`")
         return None
     module.configure(
         Table,
