@@ -187,3 +187,11 @@ def test_a_damaged_store_is_told_and_mended(shell: Shell) -> None:
     shell("check", code=1)
     assert "1 damaged" in shell("store", "verify", code=1).stdout
     shell("check")
+
+
+def test_the_table_of_formats_has_a_row_for_every_reader(shell: Shell) -> None:
+    rows = json.loads(shell("formats", "--format", "json").stdout)
+    assert {"pickle", "safetensors", "onnx", "zip"} <= {row["name"] for row in rows}
+    assert all(row["reads"] and row["looks_for"] for row in rows)
+    assert shell("formats").stdout.splitlines()[-1] == f"{len(rows)} formats"
+    assert len(shell("formats", "--format", "markdown").stdout.splitlines()) == len(rows) + 2
