@@ -28,6 +28,7 @@ _AREAS_OF_MODULE: dict[str, tuple[Area, ...]] = {
     "provenance": ("provenance",),
     "licensing": ("license",),
     "advisory": ("advisory",),
+    "vendor": ("vendor",),
 }
 
 
