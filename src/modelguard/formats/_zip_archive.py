@@ -132,11 +132,8 @@ class _Opening:
 
     def __call__(self, content: Content) -> Archive:
         survey = _Survey(content, self.limit)
-        _survey_directories(survey)
-        _claim_far(survey)
-        _compare_names(survey)
-        _compare_spans(survey)
-        _sweep(survey)
+        for step in (_survey_directories, _claim_far, _compare_names, _compare_spans, _sweep):
+            step(survey)
         return Archive(
             entries=tuple(survey.entries),
             faults=tuple(survey.faults),
