@@ -125,8 +125,11 @@ ENTRY_POINTS: tuple[EntryPoint, ...] = (
     EntryPoint("coremltools.models.MLModel", "load", _DATA, keywords=("model",)),
 )
 
-GUARDS = ("modelguard.guarded_load", "modelguard.verified_snapshot", "modelguard.guard.guarded_load",
-          "modelguard.guard.verified_snapshot")  # fmt: skip
+GUARDS = tuple(
+    f"{package}.{name}"
+    for package in ("modelguard", "modelguard.guard")
+    for name in ("guarded_load", "guarded_open", "verified_snapshot")
+)
 """Calls that let only approved bytes through; their first argument names the model."""
 
 WRAPPERS = ("modelguard.guarded", "modelguard.guard.guarded")
