@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from modelguard.sources.source import Quiet
-
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
@@ -24,6 +22,8 @@ SHOWN_FROM = 32 << 20
 def bars() -> Iterator[Progress]:
     """Give a `Progress` that draws bars with rates and remaining time while the block runs."""
     if not sys.stderr.isatty():
+        from modelguard.sources.source import Quiet  # the nouns of sources: only once a command runs
+
         yield Quiet()
         return
     from rich.console import Console  # only where somebody looks

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from modelguard.cli.command import Subcommand
-from modelguard.terms.advisory import KINDS
+from modelguard.terms.advisory_kinds import KINDS
 
 _REFUSED, _INCOMPLETE = 1, 3
 

@@ -15,17 +15,6 @@ installed package, a package that the model asks for."""
 
 Rating: TypeAlias = Literal["low", "medium", "high", "critical"]
 
-KINDS = (
-    "malicious",
-    "vulnerable-file",
-    "namespace-hijack",
-    "account-compromise",
-    "removed",
-    "license-retraction",
-    "unmaintained",
-)
-"""What an advisory about a model can be about, as `database_specific.kind` of its record; other words are kept."""
-
 
 # --- the user's word -------------------------------------------------------------------------------------------------
 
