@@ -239,11 +239,17 @@ def _known(row: tuple[str, int, str, str | None, str]) -> Known:
 def _connected(path: Path) -> sqlite3.Connection:
     try:
         database = sqlite3.connect(path, timeout=30, isolation_level=None)
+    except sqlite3.Error as error:
+        raise StateError(f"{path}: {error}", remedy="free space, or mend the mode of its directory") from error
+    try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA foreign_keys = ON")
         _migrate(database, path)
-    except sqlite3.Error as error:
+    except BaseException as error:
+        database.close()
+        if not isinstance(error, sqlite3.Error):
+            raise
         raise StateError(f"{path}: {error}", remedy="move the file away; watching then starts from the lock") from error
     return database
 
