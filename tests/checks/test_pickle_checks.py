@@ -64,7 +64,7 @@ def test_an_import_that_profiles_grant_carries_them_for_the_policy() -> None:
 def test_an_unknown_import_is_told_with_the_command_that_approves_it() -> None:
     (finding,) = asked(ungranted_import.CHECK, imported("Model", module="someone"))
     assert "modelguard lock" in finding.remedy
-    assert "--accept someone.Model" in finding.remedy
+    assert "--accept ungranted-import:someone.Model --reason" in finding.remedy
 
 
 def test_a_name_with_control_characters_is_escaped_in_what_people_read() -> None:

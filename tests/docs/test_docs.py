@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from page_runner import Home, blocks, matches, run_page
 
 from modelguard._registry import parts
 from modelguard.checks.check import Check
@@ -23,53 +21,16 @@ from modelguard.testing.models import calling_pickle
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-_BLOCK = re.compile(
-    r'^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<body>.*?)^```$', re.DOTALL | re.MULTILINE
-)
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 
 
-def matches(expected: str, output: str) -> bool:
-    """Compare output with what a page shows, where `…` stands for any text."""
-    pattern = re.escape(expected.rstrip("\n")).replace("…", ".*")
-    return re.fullmatch(pattern, output.rstrip("\n"), re.DOTALL) is not None
-
-
-def shell_environment(tmp_path: Path) -> dict[str, str]:
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name, words in (("modelguard", "-m modelguard"), ("python", "")):
-        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
-        (programs / name).chmod(0o755)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "MODELGUARD_"))}
-    return {
-        **clean, "PATH": f"{programs}:{os.environ['PATH']}", "MODELGUARD_STORE": str(tmp_path / "store"),
-        "COLUMNS": "100", "PYTHONWARNINGS": "ignore",
-    }  # fmt: skip
-
-
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
-    home = tmp_path / "search"
-    home.mkdir()
-    (home / "download.pkl").write_bytes(calling_pickle("os", "system", "echo pwned"))
-    environment = shell_environment(tmp_path)
-    commands = 0
+    home = Home.make(tmp_path)
+    (home.directory / "download.pkl").write_bytes(calling_pickle("os", "system", "echo pwned"))
     with LocalHub() as hub:
         hub.repository("acme/tiny").commit(tiny_model())
-        environment["HF_ENDPOINT"] = hub.url
-        for block in _BLOCK.finditer((DOCS / "tutorial.md").read_text("utf-8")):
-            if block["title"]:
-                (home / block["title"]).write_text(block["body"])
-                continue
-            for step in re.split(r"^\$ ", block["body"], flags=re.MULTILINE)[1:]:
-                command, _, expected = step.partition("\n")
-                done = subprocess.run(
-                    ["/bin/sh", "-c", command], cwd=home, env=environment, text=True, timeout=120, check=False,
-                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                )  # fmt: skip
-                assert matches(expected, done.stdout), f"$ {command}\n{done.stdout}\n--- the page shows\n{expected}"
-                commands += 1
-    assert commands >= 9
+        home.environment["HF_ENDPOINT"] = hub.url
+        assert run_page((DOCS / "tutorial.md").read_text("utf-8"), home) >= 9
 
 
 def test_a_page_that_shows_something_else_is_noticed() -> None:
@@ -103,7 +64,7 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 def test_the_check_of_the_how_to_works(tmp_path: Path) -> None:
     text = (DOCS / "how-to" / "write-a-check.md").read_text("utf-8")
-    block = next(one for one in _BLOCK.finditer(text) if one["title"])
+    block = next(one for one in blocks(text) if one["title"])
     (tmp_path / "large_file.py").write_text(block["body"])
     ask = runpy.run_path(str(tmp_path / "large_file.py"))["ask"]
     snapshot = Snapshot(ref=LocalRef("m"), artifacts=(Artifact(path="m", size=1, digest=Digest.sha256("0" * 64)),))
@@ -115,6 +76,6 @@ def test_the_check_of_the_how_to_works(tmp_path: Path) -> None:
 def test_every_command_that_the_pages_show_exists() -> None:
     known = {part.command.name for part in parts("modelguard.cli", Subcommand)}
     for page in DOCS.rglob("*.md"):
-        for block in _BLOCK.finditer(page.read_text("utf-8")):
+        for block in blocks(page.read_text("utf-8")):
             for name in re.findall(r"(?:\$ |\()modelguard ([a-z]+)", block["body"]):
                 assert name in known, f"{page}: modelguard {name}"

@@ -7,8 +7,8 @@ Why it matters
 
 What to do
     For a known danger: do not load the file. For a name of a library that you use and trust, enable the profile
-    that the finding names, or record the exact name with `modelguard lock REF --accept NAME --reason TEXT`. Better:
-    `modelguard convert FILE` writes the same weights as safetensors, which cannot name anything.
+    that the finding names, or record the exact name with `modelguard lock REF --accept ungranted-import:NAME --reason TEXT`.
+    Better: `modelguard convert FILE` writes the same weights as safetensors, which cannot name anything.
 
 Example
     ungranted-import  critical  model.pkl @13
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.checks._asked import acceptance
 from modelguard.checks.check import Check
 from modelguard.terms.artifact import printable
 from modelguard.terms.facts import Dossier, Import
@@ -37,8 +38,7 @@ _SEVERITY: dict[str, Severity] = {
 
 _DANGEROUS = "do not load this file; ask its author for safetensors, or look at what it does with `modelguard scan`"
 _UNKNOWN = (
-    "if you know and trust this name, run `modelguard lock REF --accept {name} --reason TEXT`; "
-    "otherwise ask for safetensors or run `modelguard convert FILE`"
+    "if you know and trust this name, run `{command}`; otherwise ask for safetensors or run `modelguard convert FILE`"
 )
 _PROFILE = "enable the profile with `profiles = [{profiles}]` if you load such files, or run `modelguard convert FILE`"
 
@@ -52,7 +52,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
             severity=_severity(fact),
             location=fact.location,
             message=_message(fact, name),
-            remedy=_remedy(fact, name),
+            remedy=_remedy(fact),
             subject=fact.qualified,
             profiles=fact.profiles,
         )
@@ -72,12 +72,12 @@ def _message(fact: Import, name: str) -> str:
     return f"The file looks up {name}, and nobody has said that this name only builds data."
 
 
-def _remedy(fact: Import, name: str) -> str:
+def _remedy(fact: Import) -> str:
     if fact.hazard:
         return _DANGEROUS
     if fact.profiles:
         return _PROFILE.format(profiles=", ".join(f'"{profile}"' for profile in fact.profiles))
-    return _UNKNOWN.format(name=name)
+    return _UNKNOWN.format(command=acceptance(CHECK.name, fact.qualified))
 
 
 CHECK = Check(name="ungranted-import", area="content", ask=ask)
