@@ -17,7 +17,7 @@ class EntryPoint:
 
     `position` and `keywords` say which argument names the model; `hub` tells that a name means a Hub repository, so
     that a revision is wanted; `only_if` is a keyword that must be True for the row to count; `shorthand` tells that
-    only a text with this beginning (or a model file) names a model.
+    only a text with this beginning (or a model file) names a model; `unless` is a keyword with which nothing is loaded.
     """
 
     name: str
@@ -28,6 +28,7 @@ class EntryPoint:
     hub: bool = False
     only_if: str = ""
     shorthand: str = ""
+    unless: str = ""
 
 
 _ID = ("pretrained_model_name_or_path", "repo_id", "model_id", "model_name_or_path", "model_name")
@@ -65,7 +66,7 @@ ENTRY_POINTS: tuple[EntryPoint, ...] = (
     EntryPoint("cloudpickle.load", "unpickle", _PICKLE, keywords=_FILE),
     EntryPoint("cloudpickle.loads", "unpickle", _PICKLE),
     EntryPoint("shelve.open", "unpickle", _PICKLE, keywords=("filename",)),
-    EntryPoint("transformers.pipeline", "load", _HUB, position=1, keywords=("model",), hub=True),
+    EntryPoint("transformers.*.pipeline", "load", _HUB, position=1, keywords=("model",), hub=True),
     EntryPoint("peft.*.from_pretrained", "load", _HUB, position=1, keywords=("model_id", *_ID), hub=True),
     EntryPoint("peft.AutoPeft*.from_pretrained", "load", _HUB, keywords=_ID, hub=True),
     EntryPoint("peft.PeftConfig.from_pretrained", "load", _HUB, keywords=_ID, hub=True),
@@ -79,9 +80,23 @@ ENTRY_POINTS: tuple[EntryPoint, ...] = (
     EntryPoint("huggingface_hub.from_pretrained_fastai", "load", _PICKLE, keywords=("repo_id",), hub=True),
     EntryPoint("datasets.*.load_dataset", "dataset", _HUB, keywords=("path",), hub=True),
     EntryPoint("datasets.load_dataset_builder", "dataset", _HUB, keywords=("path",), hub=True),
-    EntryPoint("sentence_transformers.*SentenceTransformer", "load", _HUB, keywords=("model_name_or_path",), hub=True),
+    EntryPoint(
+        "sentence_transformers.*SentenceTransformer",
+        "load",
+        _HUB,
+        keywords=("model_name_or_path",),
+        hub=True,
+        unless="modules",
+    ),
     EntryPoint("sentence_transformers.*CrossEncoder", "load", _HUB, keywords=("model_name", *_ID), hub=True),
-    EntryPoint("sentence_transformers.*SparseEncoder", "load", _HUB, keywords=("model_name_or_path",), hub=True),
+    EntryPoint(
+        "sentence_transformers.*SparseEncoder",
+        "load",
+        _HUB,
+        keywords=("model_name_or_path",),
+        hub=True,
+        unless="modules",
+    ),
     EntryPoint("*.HuggingFaceEmbeddings", "load", _HUB, position=9, keywords=("model_name", "model"), hub=True),
     EntryPoint("*.HuggingFaceEmbedding", "load", _HUB, keywords=("model_name",), hub=True),
     EntryPoint("*.HuggingFacePipeline.from_model_id", "load", _HUB, keywords=("model_id",), hub=True),
@@ -125,6 +140,9 @@ ENTRY_POINTS: tuple[EntryPoint, ...] = (
     EntryPoint("coremltools.models.MLModel", "load", _DATA, keywords=("model",)),
 )
 
+NO_LOADS = ("torch.nn.Embedding*.from_pretrained", "torch.nn.*.Embedding*.from_pretrained")
+"""Names that fit a row and load nothing: these take a tensor."""
+
 GUARDS = tuple(
     f"{package}.{name}"
     for package in ("modelguard", "modelguard.guard")
@@ -160,6 +178,8 @@ LAST_WORDS = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b".encode())
 @lru_cache(maxsize=4096)
 def entry_point(name: str) -> EntryPoint | None:
     """Return the row for a dotted name such as `torch.load`, or None. The first row that fits counts."""
+    if any(_fits(pattern, name) for pattern in NO_LOADS):
+        return None
     rows = [*_TABLE[""], *_TABLE.get(name.rpartition(".")[2], ())]
     return next((row for row in rows if _fits(row.name, name)), None)
 

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelguard.discovery._neighbours import Neighbours
 
 MOST_VALUES = 16
 """Values of one expression that are followed; a table of models may be longer, then the first ones are reported."""
@@ -19,13 +23,19 @@ Scope = tuple[int, ...]
 
 
 class Names:
-    """The bindings of a file. `calls` are its calls, each with the scope that it stands in."""
+    """The bindings of a file. `calls` are its calls, each with the scope that it stands in.
 
-    def __init__(self, tree: ast.AST) -> None:
+    `neighbours` are the other files of the project; without them a name from there stands for nothing.
+    """
+
+    def __init__(self, tree: ast.AST, neighbours: Neighbours | None = None) -> None:
+        self._neighbours = neighbours
         self.imports: dict[str, list[str]] = {}
         self.calls: list[tuple[ast.Call, Scope]] = []
         self._bound: dict[tuple[Scope, str], list[ast.expr]] = {}
         self._attributes: dict[str, list[ast.expr]] = {}
+        self._classes: set[str] = set()
+        self._fields: dict[str, list[ast.expr]] = {}  # of these: fields of classes and options, which other files see
         self._read(tree, (), in_class=False)
 
     def _read(self, root: ast.AST, scope: Scope, *, in_class: bool) -> None:
@@ -37,10 +47,12 @@ class Names:
                 case ast.Import() | ast.ImportFrom():
                     self._import(node)
                 case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
-                    inner, class_body = (*scope, id(node)), False
+                    # A method does not see the names of its class's body.
+                    inner, class_body = (*(scope[:-1] if in_class else scope), id(node)), False
                     self._defaults(node.args, inner)
-                case ast.ClassDef():
-                    class_body = True
+                case ast.ClassDef(name=name):
+                    inner, class_body = (*scope, id(node)), True
+                    self._classes |= set() if scope or in_class else {name}
                 case ast.Call():
                     self.calls.append((node, scope))
                     self._option(node)
@@ -51,13 +63,18 @@ class Names:
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
             if isinstance(node, ast.ImportFrom):
-                target = f"{node.module or ''}.{alias.name}".lstrip(".")
+                target = f"{self._module(node)}.{alias.name}".lstrip(".")
                 self.imports.setdefault(alias.asname or alias.name, []).append(target)
             elif alias.asname:
                 self.imports.setdefault(alias.asname, []).append(alias.name)
             else:
                 top = alias.name.partition(".")[0]
                 self.imports.setdefault(top, []).append(top)
+
+    def _module(self, node: ast.ImportFrom) -> str:
+        if node.level and self._neighbours is not None:
+            return self._neighbours.absolute(node.level, node.module or "")
+        return node.module or ""
 
     def _defaults(self, arguments: ast.arguments, scope: Scope) -> None:
         plain = [*arguments.posonlyargs, *arguments.args]
@@ -89,6 +106,7 @@ class Names:
                 self._bind(name, value, scope)
                 if in_class:
                     self._attributes.setdefault(name, []).append(value)
+                    self._fields.setdefault(name, []).append(value)
             case ast.Attribute(attr=name):
                 self._attributes.setdefault(name, []).append(value)
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
@@ -111,6 +129,7 @@ class Names:
             for word in words:
                 name = word.lstrip("-").replace("-", "_")
                 self._attributes.setdefault(name, []).append(default)
+                self._fields.setdefault(name, []).append(default)
                 self._bind(name, default, ())
 
     def values(self, node: ast.expr, scope: Scope) -> list[str]:
@@ -129,11 +148,10 @@ class Names:
             case ast.Constant(value=str(text)):
                 yield text
             case ast.Name(id=name):
-                for value in self.bound(name, scope):
-                    yield from self._texts(value, scope, depth - 1)
-            case ast.Attribute(attr=name):
-                for value in self._attributes.get(name, ()):
-                    yield from self._texts(value, scope, depth - 1)
+                bound = self.bound(name, scope)
+                yield from self._each(bound, scope, depth) if bound else self._of_import(name, depth)
+            case ast.Attribute():
+                yield from self._of_attribute(node, scope, depth)
             case ast.JoinedStr(values=parts):
                 yield from self._joined(parts, scope, depth)
             case ast.FormattedValue(value=value, format_spec=None):
@@ -160,6 +178,43 @@ class Names:
         for node in nodes:
             yield from self._texts(node, scope, depth - 1)
 
+    def _of_import(self, name: str, depth: int) -> Iterator[str]:
+        """Follow a name that another file of the project defines."""
+        for module, word in (target.rpartition(".")[::2] for target in self.imports.get(name, ())):
+            other = self._neighbour(module)
+            if other is not None:
+                yield from other._texts(ast.Name(word), (), depth - 1)
+
+    def _of_attribute(self, node: ast.Attribute, scope: Scope, depth: int) -> Iterator[str]:
+        """Follow `config.MODEL`, `Settings.model`, `args.model` and `Models.SMALL.value`.
+
+        Whose attribute it is cannot be told without running; every class of the file, or else of the files that it
+        imports, that has a field of this name may be meant.
+        """
+        if isinstance(node.value, ast.Name) and not self.bound(node.value.id, scope):
+            for module in self.imports.get(node.value.id, ()):
+                other = self._neighbour(module)
+                if other is not None:
+                    yield from other._texts(ast.Name(node.attr), (), depth - 1)
+                    return
+        if node.attr in self._attributes:
+            yield from self._each(self._attributes[node.attr], scope, depth)
+        elif node.attr == "value":
+            yield from self._texts(node.value, scope, depth - 1)
+        else:
+            for other in self._imported():
+                yield from other._each(other._fields.get(node.attr, []), (), depth)
+
+    def _imported(self) -> Iterator[Names]:
+        """Yield the files of the project that this one imports from, each once."""
+        targets = [target for found in self.imports.values() for target in found]
+        modules = dict.fromkeys(name for target in targets for name in (target, target.rpartition(".")[0]))
+        others = [self._neighbour(module) for module in modules]
+        yield from {id(other): other for other in others if other is not None}.values()
+
+    def _neighbour(self, module: str) -> Names | None:
+        return self._neighbours.names(module) if self._neighbours is not None and module else None
+
     def _joined(self, parts: list[ast.expr], scope: Scope, depth: int) -> Iterator[str]:
         texts = [""]
         for part in parts:
@@ -169,6 +224,14 @@ class Names:
 
     def _chosen(self, table: ast.expr, key: ast.expr, scope: Scope, depth: int) -> Iterator[str]:
         """Follow `TABLE["key"]`: the one value if the key is known, else every value."""
+        if isinstance(table, ast.Name) and not self.bound(table.id, scope):
+            for module, word in (target.rpartition(".")[::2] for target in self.imports.get(table.id, ())):
+                other = self._neighbour(module)
+                if other is not None:
+                    named: list[ast.expr] = [ast.Constant(text) for text in self._texts(key, scope, depth - 1)]
+                    for chosen in named or [ast.Name("?")]:
+                        yield from other._chosen(ast.Name(word), chosen, (), depth - 1)
+            return
         tables = self.bound(table.id, scope) if isinstance(table, ast.Name) else [table]
         keys = set(self._texts(key, scope, depth - 1))
         for one in tables:
@@ -184,6 +247,9 @@ class Names:
         """Follow calls that hand on a text: `Path("x")`, `str(x)`, `os.environ.get("X", "default")`, `field(…)`."""
         word = _last_word(call.func)
         given: list[ast.expr] = [one.value for one in call.keywords if one.arg == "default"]
+        for one in call.keywords:
+            if one.arg == "default_factory" and isinstance(one.value, ast.Lambda):
+                given.append(one.value.body)
         if word in {"Path", "PurePath", "str", "PosixPath", "expanduser", "abspath"}:
             given = call.args[:1]
         elif word == "join" and len(call.args) > 1:
@@ -214,17 +280,29 @@ class Names:
             return []
         match node:
             case ast.Name(id=name):
-                found = list(self.imports.get(name, ()))
+                found = [one for target in self.imports.get(name, ()) for one in self._followed(target, depth)]
                 for value in self.bound(name, scope):
                     if isinstance(value, ast.Name | ast.Attribute) or _makes_an_object(value):
                         found += self.dotted(value, scope, depth - 1)
-                return found or [name]
+                return found or [self._own(name)]
             case ast.Attribute(value=value, attr=name):
                 return [f"{before}.{name}" for before in self.dotted(value, scope, depth - 1)]
             case ast.Call(func=function):
                 return self.dotted(function, scope, depth - 1)
             case _:
                 return ["?"]
+
+    def _own(self, name: str) -> str:
+        """Return the full name of a class of this very file, if the file is in a package."""
+        package = self._neighbours.module if self._neighbours is not None and name in self._classes else ""
+        return f"{package}.{name}" if package else name
+
+    def _followed(self, target: str, depth: int) -> list[str]:
+        """Return what an imported name is where it comes from, if that is a file of the project."""
+        module, _, word = target.rpartition(".")
+        other = self._neighbour(module)
+        made = [] if other is None else other.dotted(ast.Name(word), (), depth - 1)
+        return [target] if made in ([], [word]) else made
 
 
 def _last_word(node: ast.expr) -> str:

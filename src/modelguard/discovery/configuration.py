@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from modelguard.discovery._neighbours import Neighbours
 from modelguard.discovery.reader import Reader
 from modelguard.discovery.shell import commands
 from modelguard.discovery.use import MODEL_ENDINGS, Use, pinned
@@ -66,7 +67,7 @@ _NEAR = 400
 """Characters around a model in which a revision belongs to it, if no other model stands between."""
 
 
-def read(path: str, text: str) -> Iterator[Use]:
+def read(path: str, text: str, _neighbours: Neighbours | None = None) -> Iterator[Use]:
     """Yield the uses in a configuration file."""
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
     found: dict[int, tuple[str, str]] = {}

@@ -10,13 +10,14 @@ from typing import Any
 from attrs import evolve
 
 from modelguard.discovery import python, shell
+from modelguard.discovery._neighbours import Neighbours
 from modelguard.discovery.reader import NotReadable, Reader
 from modelguard.discovery.use import Use
 
 _COMMAND = re.compile(r"^(\s*)[!%?].*$", re.MULTILINE)
 
 
-def read(path: str, text: str) -> Iterator[Use]:
+def read(path: str, text: str, neighbours: Neighbours | None = None) -> Iterator[Use]:
     """Yield the uses in a notebook. Raises `NotReadable` when it is none."""
     try:
         cells = json.loads(text)["cells"]
@@ -31,7 +32,8 @@ def read(path: str, text: str) -> Iterator[Use]:
             position = found if found >= 0 else position
             lines.append(text.count("\n", 0, position) + 1)
         program += source + "\n"
-    for use in (*python.read(path, _COMMAND.sub(r"\1pass", program)), *shell.commands(path, _commands(program))):
+    cleaned = _COMMAND.sub(r"\1pass", program)
+    for use in (*python.read(path, cleaned, neighbours), *shell.commands(path, _commands(program))):
         yield evolve(use, line=lines[use.line - 1])
 
 

@@ -8,21 +8,22 @@ from collections.abc import Iterator
 
 from modelguard.discovery._entry_points import GUARDS, LAST_WORDS, WRAPPERS, EntryPoint, entry_point
 from modelguard.discovery._names import Names, Scope
+from modelguard.discovery._neighbours import Neighbours
 from modelguard.discovery.reader import NotReadable, Reader
 from modelguard.discovery.use import Use, pinned
 
 _REVISIONS = ("revision", "commit_id", "model_revision")
 
 
-def read(path: str, text: str) -> Iterator[Use]:
-    """Yield the uses in a Python file. Raises `NotReadable` when it is none."""
+def read(path: str, text: str, neighbours: Neighbours | None = None) -> Iterator[Use]:
+    """Yield the uses in a Python file; `neighbours` tell what it imports. Raises `NotReadable` when it is none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about escapes in foreign text; not this program's business
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotReadable(f"not Python that this Python reads: {error}") from None
-    names = Names(tree)
+    names = Names(tree, neighbours)
     for call, scope in names.calls:
         try:
             yield from _of_call(path, call, scope, names)
@@ -47,7 +48,9 @@ def _of_call(path: str, call: ast.Call, scope: Scope, names: Names) -> Iterator[
 
 
 def _counts(row: EntryPoint, call: ast.Call) -> bool:
-    """Tell whether the call does what the row is about: some do only with an option."""
+    """Tell whether the call does what the row is about: some do only with an option, or only without one."""
+    if row.unless and any(one.arg == row.unless for one in call.keywords):
+        return False
     if not row.only_if:
         return True
     return any(

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from attrs import frozen
 
+from modelguard.discovery._neighbours import Neighbours
 from modelguard.discovery.use import Use
+
+
+class Read(Protocol):
+    """From the text of a file to its uses; `neighbours` are the files that it may import. Raises `NotReadable`."""
+
+    def __call__(self, path: str, text: str, neighbours: Neighbours | None = None, /) -> Iterator[Use]: ...
 
 
 class NotReadable(Exception):
@@ -18,15 +26,15 @@ class NotReadable(Exception):
 class Reader:
     """One kind of file: `claims` tells from a file's lower-case name whether it is of this kind.
 
-    `read` takes the path to report and the text. `hints` are lower-case words of which at least one must be in the file
-    for `read` to find anything, `words` a pattern that must match as well: most files have none and are not parsed.
-    `read` raises `NotReadable`.
+    `read` takes the path to report, the text and the neighbours of the file. `hints` are lower-case words of which at
+    least one must be in the file for `read` to find anything, `words` a pattern that must match as well: most files
+    have none and are not parsed.
     """
 
     name: str
     claims: Callable[[str], bool]
     hints: tuple[bytes, ...]
-    read: Callable[[str, str], Iterator[Use]]
+    read: Read
     words: re.Pattern[bytes] | None = None
 
     def may_find(self, data: bytes) -> bool:

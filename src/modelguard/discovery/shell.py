@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
+from modelguard.discovery._neighbours import Neighbours
 from modelguard.discovery.reader import NotReadable, Reader
 from modelguard.discovery.use import Kind, Use, pinned, reference
 
@@ -62,7 +63,7 @@ _SEPARATORS = {
 }  # fmt: skip
 
 
-def read(path: str, text: str) -> Iterator[Use]:
+def read(path: str, text: str, _neighbours: Neighbours | None = None) -> Iterator[Use]:
     """Yield the uses in a shell script, a Dockerfile or a Makefile."""
     for body, line in _python_inside(text):
         yield from _python(path, body, line)

@@ -9,6 +9,8 @@ from pathlib import Path
 from attrs import evolve
 
 from modelguard._registry import parts
+from modelguard.discovery._names import Names
+from modelguard.discovery._neighbours import Neighbours
 from modelguard.discovery.reader import NotReadable, Reader
 from modelguard.discovery.use import Discovered, Unreadable, Use, pinned
 from modelguard.terms.artifact import HubRef
@@ -25,25 +27,29 @@ def discover(places: Iterable[Path], *, home: Path) -> Discovered:
     uses: list[Use] = []
     unreadable: list[Unreadable] = []
     count = 0
-    for file, readers in _files(places):
+    seen: dict[Path, Names | None] = {}
+    modules: dict[tuple[Path, str], Path | None] = {}
+    for place, file, readers in _files(places):
         count += 1
         name = _shown(file, home)
+        full = file.absolute()
+        top = home if full.is_relative_to(home) else place.absolute()
         try:
-            uses += _read(file, name, readers)
+            uses += _read(file, name, readers, Neighbours(full, top, seen, modules))
         except (NotReadable, OSError) as error:
             unreadable.append(Unreadable(path=name, reason=str(error)))
     ordered = sorted(set(uses), key=lambda use: (use.path, use.line, use.column, use.call, use.model or ""))
     return Discovered(files=count, uses=tuple(ordered), unreadable=tuple(unreadable))
 
 
-def _read(file: Path, name: str, readers: list[Reader]) -> Iterator[Use]:
+def _read(file: Path, name: str, readers: list[Reader], neighbours: Neighbours) -> Iterator[Use]:
     size = file.stat().st_size
     if size > LARGEST:
         raise NotReadable(f"larger than {LARGEST} bytes")
     data = file.read_bytes()
     for reader in readers:
         if reader.may_find(data):
-            for use in reader.read(name, data.decode("utf-8-sig", "replace")):
+            for use in reader.read(name, data.decode("utf-8-sig", "replace"), neighbours):
                 yield _local(use, file)
 
 
@@ -57,14 +63,14 @@ def _local(use: Use, file: Path) -> Use:
     return use
 
 
-def _files(places: Iterable[Path]) -> Iterator[tuple[Path, list[Reader]]]:
+def _files(places: Iterable[Path]) -> Iterator[tuple[Path, Path, list[Reader]]]:
     readers = parts("modelguard.discovery", Reader)
     for place in places:
         for file in _walk(place) if place.is_dir() else [place]:
             lower = file.name.lower()
             claimed = [reader for reader in readers if reader.claims(lower)]
             if claimed:
-                yield file, claimed
+                yield place if place.is_dir() else place.parent, file, claimed
 
 
 def _walk(root: Path) -> Iterator[Path]:
