@@ -5,14 +5,18 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <structmember.h> /* until 3.11 PyMemberDef is there */
 #include <string.h>
 
 #define MARGIN 272 /* as in window.py */
 
 static PyObject *table_type, *called_type, *held_type, *lost_type, *float_value;
 static PyObject *named_type, *unbuilt, *opcode_names[2];
-static PyObject *name_flat, *name_odd, *name_quiet, *name_filled, *name_state, *name_target, *name_arguments, *name_id;
-static PyObject *name_listed, *name_module, *name_name;
+/* Where the slots of the machine's classes lie within their objects; `configure` finds out. */
+static struct { Py_ssize_t flat, odd; } table_slots;
+static struct { Py_ssize_t arguments, filled, odd, offset, opcode, state, target; } called_slots;
+static struct { Py_ssize_t quiet, listed, module, name; } named_slots;
+static struct { Py_ssize_t id; } held_slots;
 static Py_ssize_t kept_items, kept_tuple, kept_bytes, far_index;
 static unsigned char heads[256], base64[256];
 
@@ -41,15 +45,30 @@ static int push(PyObject *stack, PyObject *value) /* steals the value */
     return failed;
 }
 
-static PyObject *pop(PyObject *stack) /* the caller knows that there is one */
+static PyObject *pop(PyObject *stack) /* the caller knows that there is one, and owns it then */
 {
-    Py_ssize_t size = PyList_GET_SIZE(stack);
-    PyObject *value = Py_NewRef(PyList_GET_ITEM(stack, size - 1));
-    if (PyList_SetSlice(stack, size - 1, size, NULL) < 0) {
-        Py_DECREF(value);
-        return NULL;
-    }
+    Py_ssize_t size = PyList_GET_SIZE(stack) - 1;
+    PyObject *value = PyList_GET_ITEM(stack, size);
+    Py_SET_SIZE(stack, size); /* the room stays: values come and go all the time */
     return value;
+}
+
+static void drop(PyObject *stack, Py_ssize_t count)
+{
+    while (count-- > 0)
+        Py_DECREF(pop(stack));
+}
+
+/* A slot without a reference of its own: nothing runs that could take the value away while it is looked at. */
+static PyObject *slot(PyObject *object, Py_ssize_t offset)
+{
+    PyObject *value = *(PyObject **)((char *)object + offset);
+    return value == NULL ? Py_None : value;
+}
+
+static void set_slot(PyObject *object, Py_ssize_t offset, PyObject *value) /* steals the value */
+{
+    Py_XSETREF(*(PyObject **)((char *)object + offset), value);
 }
 
 static int remember(PyObject *memo, Py_ssize_t index, PyObject *stack)
@@ -78,22 +97,14 @@ static int recall(PyObject *memo, Py_ssize_t index, PyObject *stack)
 static PyObject *new_table(void)
 {
     PyTypeObject *type = (PyTypeObject *)table_type;
-    PyObject *table = type->tp_alloc(type, 0);
-    if (table == NULL)
+    PyObject *flat = PyList_New(0), *table = flat == NULL ? NULL : type->tp_alloc(type, 0);
+    if (table == NULL) {
+        Py_XDECREF(flat);
         return NULL;
-    PyObject *flat = PyList_New(0);
-    if (flat == NULL || PyObject_SetAttr(table, name_flat, flat) < 0 || PyObject_SetAttr(table, name_odd, Py_None) < 0)
-        Py_CLEAR(table);
-    Py_XDECREF(flat);
+    }
+    set_slot(table, table_slots.flat, flat);
+    set_slot(table, table_slots.odd, Py_NewRef(Py_None));
     return table;
-}
-
-/* An attribute without a reference of its own: nothing runs that could take it away while it is looked at. */
-static PyObject *look(PyObject *object, PyObject *name)
-{
-    PyObject *value = PyObject_GetAttr(object, name);
-    Py_XDECREF(value);
-    return value;
 }
 
 static int is_a(PyObject *object, PyObject *type)
@@ -104,13 +115,13 @@ static int is_a(PyObject *object, PyObject *type)
 /* The bits of a global, 0 for anything else. */
 static long quiet_of(PyObject *named)
 {
-    return is_a(named, named_type) ? PyLong_AsLong(look(named, name_quiet)) : 0;
+    return is_a(named, named_type) ? PyLong_AsLong(slot(named, named_slots.quiet)) : 0;
 }
 
 static int is_named(PyObject *named, const char *module, const char *name)
 {
-    return is_a(named, named_type) && PyUnicode_CompareWithASCIIString(look(named, name_name), name) == 0
-        && PyUnicode_CompareWithASCIIString(look(named, name_module), module) == 0;
+    return is_a(named, named_type) && PyUnicode_CompareWithASCIIString(slot(named, named_slots.name), name) == 0
+        && PyUnicode_CompareWithASCIIString(slot(named, named_slots.module), module) == 0;
 }
 
 /* As `_no_hooks` in quick.py. */
@@ -119,14 +130,14 @@ static int no_hooks(PyObject *value)
     if (value == Py_None)
         return 1;
     if (is_a(value, table_type)) {
-        PyObject *flat = look(value, name_flat);
+        PyObject *flat = slot(value, table_slots.flat);
         return PyList_CheckExact(flat) && PyList_GET_SIZE(flat) == 0;
     }
     if (!is_a(value, called_type))
         return 0;
-    PyObject *arguments = look(value, name_arguments);
-    return PyTuple_CheckExact(arguments) && PyTuple_GET_SIZE(arguments) == 0 && look(value, name_filled) == Py_False
-        && look(value, name_state) == unbuilt && is_named(look(value, name_target), "collections", "OrderedDict");
+    PyObject *arguments = slot(value, called_slots.arguments);
+    return PyTuple_CheckExact(arguments) && PyTuple_GET_SIZE(arguments) == 0 && slot(value, called_slots.filled) == Py_False
+        && slot(value, called_slots.state) == unbuilt && is_named(slot(value, called_slots.target), "collections", "OrderedDict");
 }
 
 /* A number that is not negative, or -1. */
@@ -144,7 +155,7 @@ static int is_fine_tensor(PyObject *arguments)
 {
     if (PyTuple_GET_SIZE(arguments) != 6 || !is_a(PyTuple_GET_ITEM(arguments, 0), held_type))
         return 0;
-    PyObject *id = look(PyTuple_GET_ITEM(arguments, 0), name_id);
+    PyObject *id = slot(PyTuple_GET_ITEM(arguments, 0), held_slots.id);
     PyObject *sides = PyTuple_GET_ITEM(arguments, 2), *steps = PyTuple_GET_ITEM(arguments, 3);
     if (!PyTuple_CheckExact(id) || PyTuple_GET_SIZE(id) < 5 || PyTuple_GET_SIZE(id) > 6 || !PyTuple_CheckExact(sides) || !PyTuple_CheckExact(steps)
         || PyTuple_GET_SIZE(sides) != PyTuple_GET_SIZE(steps))
@@ -152,7 +163,7 @@ static int is_fine_tensor(PyObject *arguments)
     PyObject *word = PyTuple_GET_ITEM(id, 0), *kind = PyTuple_GET_ITEM(id, 1);
     if (!PyBytes_CheckExact(word) || PyBytes_GET_SIZE(word) != 7 || memcmp(PyBytes_AS_STRING(word), "storage", 7) != 0)
         return 0;
-    if (!is_a(kind, named_type) || look(kind, name_listed) != Py_True)
+    if (!is_a(kind, named_type) || slot(kind, named_slots.listed) != Py_True)
         return 0;
     long long length = number(PyTuple_GET_ITEM(id, 4)), last = number(PyTuple_GET_ITEM(arguments, 1));
     if (length < 0 || last < 0)
@@ -177,9 +188,19 @@ static PyObject *new_called(PyObject *target, PyObject *arguments, int opcode, P
     PyObject *at = PyLong_FromSsize_t(offset);
     if (at == NULL)
         return NULL;
-    PyObject *given[] = {target, arguments, opcode_names[opcode], at};
-    PyObject *made = PyObject_Vectorcall(called_type, given, 4, NULL);
-    Py_DECREF(at);
+    PyTypeObject *type = (PyTypeObject *)called_type;
+    PyObject *made = type->tp_alloc(type, 0);
+    if (made == NULL) {
+        Py_DECREF(at);
+        return NULL;
+    }
+    set_slot(made, called_slots.target, Py_NewRef(target));
+    set_slot(made, called_slots.arguments, Py_NewRef(arguments));
+    set_slot(made, called_slots.opcode, Py_NewRef(opcode_names[opcode]));
+    set_slot(made, called_slots.offset, at);
+    set_slot(made, called_slots.state, Py_NewRef(unbuilt));
+    set_slot(made, called_slots.odd, Py_NewRef(Py_None));
+    set_slot(made, called_slots.filled, Py_NewRef(Py_False));
     return made;
 }
 
@@ -206,15 +227,16 @@ static int is_fine_state(PyObject *flat)
     return 1;
 }
 
-/* Returns 1 when the state was put into the object, 0 when Python has to do it, -1 on an error. */
+/* Returns 1 when the state was put into the object, 0 when Python has to do it. */
 static int build(PyObject *object, PyObject *state)
 {
-    if (!is_a(object, called_type) || !is_a(state, table_type) || look(state, name_odd) != Py_None)
+    if (!is_a(object, called_type) || !is_a(state, table_type) || slot(state, table_slots.odd) != Py_None)
         return 0;
-    long quiet = quiet_of(look(object, name_target));
-    if (!(quiet & STATE) && !(quiet & FIELDS && is_fine_state(look(state, name_flat))))
+    long quiet = quiet_of(slot(object, called_slots.target));
+    if (!(quiet & STATE) && !(quiet & FIELDS && is_fine_state(slot(state, table_slots.flat))))
         return 0;
-    return PyObject_SetAttr(object, name_state, state) < 0 ? -1 : 1;
+    set_slot(object, called_slots.state, Py_NewRef(state));
+    return 1;
 }
 
 static int is_odd(PyObject *key)
@@ -230,28 +252,28 @@ static int is_odd(PyObject *key)
 static int set_items(PyObject *table, PyObject *items, Py_ssize_t from)
 {
     Py_ssize_t count = PyList_GET_SIZE(items) - from;
-    int is_result = is_a(table, called_type) && quiet_of(look(table, name_target)) & ITEMS;
+    int is_result = is_a(table, called_type) && quiet_of(slot(table, called_slots.target)) & ITEMS;
     if (!(is_result || is_a(table, table_type)) || count % 2)
         return 0;
     for (Py_ssize_t index = from; index < from + count; index += 2)
         if (is_odd(PyList_GET_ITEM(items, index)))
             return 0;
-    if (is_result)
-        return count && PyObject_SetAttr(table, name_filled, Py_True) < 0 ? -1 : 1;
-    PyObject *flat = PyObject_GetAttr(table, name_flat);
-    if (flat == NULL)
-        return -1;
-    int failed = 0;
-    if (flat != Py_None) {
-        Py_ssize_t size = PyList_GET_SIZE(flat);
-        if (size + count > 2 * kept_items)
-            failed = PyObject_SetAttr(table, name_flat, Py_None);
-        else
-            for (Py_ssize_t index = from; index < from + count && !failed; index++)
-                failed = PyList_Append(flat, PyList_GET_ITEM(items, index));
+    if (is_result) {
+        if (count)
+            set_slot(table, called_slots.filled, Py_NewRef(Py_True));
+        return 1;
     }
-    Py_DECREF(flat);
-    return failed ? -1 : 1;
+    PyObject *flat = slot(table, table_slots.flat);
+    if (!PyList_CheckExact(flat))
+        return 1;
+    if (PyList_GET_SIZE(flat) + count > 2 * kept_items) {
+        set_slot(table, table_slots.flat, Py_NewRef(Py_None));
+        return 1;
+    }
+    for (Py_ssize_t index = from; index < from + count; index++)
+        if (PyList_Append(flat, PyList_GET_ITEM(items, index)) < 0)
+            return -1;
+    return 1;
 }
 
 static Py_ssize_t unsigned4(const unsigned char *at)
@@ -259,22 +281,23 @@ static Py_ssize_t unsigned4(const unsigned char *at)
     return (Py_ssize_t)at[0] | (Py_ssize_t)at[1] << 8 | (Py_ssize_t)at[2] << 16 | (Py_ssize_t)at[3] << 24;
 }
 
+/* A tuple of the last values, which leave the stack. */
 static PyObject *tuple_of_top(PyObject *stack, Py_ssize_t count)
 {
-    Py_ssize_t size = PyList_GET_SIZE(stack);
+    Py_ssize_t below = PyList_GET_SIZE(stack) - count;
     PyObject *made = PyTuple_New(count);
     if (made == NULL)
         return NULL;
     for (Py_ssize_t index = 0; index < count; index++)
-        PyTuple_SET_ITEM(made, index, Py_NewRef(PyList_GET_ITEM(stack, size - count + index)));
-    if (PyList_SetSlice(stack, size - count, size, NULL) < 0)
-        Py_CLEAR(made);
+        PyTuple_SET_ITEM(made, index, PyList_GET_ITEM(stack, below + index));
+    Py_SET_SIZE(stack, below);
     return made;
 }
 
 /* advance(data, pos, limit, stack, marks, memo, popped, plain, base) -> (pos, stack, at, memoized) */
-static PyObject *advance_quietly(PyObject *const *arguments, Py_ssize_t given)
+static PyObject *advance(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
 {
+    (void)module;
     if (given != 9 || !PyBytes_CheckExact(arguments[0]) || !PyList_CheckExact(arguments[3])
         || !PyList_CheckExact(arguments[4]) || !PyDict_CheckExact(arguments[5])) {
         PyErr_SetString(PyExc_TypeError, "advance takes bytes, two integers, two lists, a dict, a truth value, a function and an integer");
@@ -396,14 +419,11 @@ static PyObject *advance_quietly(PyObject *const *arguments, Py_ssize_t given)
             if (depth == 0 || size > kept_tuple)
                 goto leave;
             value = tuple_of_top(stack, size);
-            PyObject *below = value == NULL ? NULL : pop(marks);
-            failed = below == NULL;
-            if (failed) {
-                Py_XDECREF(value);
+            failed = value == NULL;
+            if (failed)
                 break;
-            }
             Py_DECREF(stack);
-            stack = below;
+            stack = pop(marks);
             failed = push(stack, value);
             length = 1;
             break;
@@ -432,12 +452,8 @@ static PyObject *advance_quietly(PyObject *const *arguments, Py_ssize_t given)
                         failed = PyList_Append(target, PyList_GET_ITEM(stack, index));
             }
             if (!failed) {
-                below = pop(marks);
-                failed = below == NULL;
-                if (!failed) {
-                    Py_DECREF(stack);
-                    stack = below;
-                }
+                Py_DECREF(stack);
+                stack = pop(marks);
             }
             length = 1;
             break;
@@ -448,7 +464,7 @@ static PyObject *advance_quietly(PyObject *const *arguments, Py_ssize_t given)
             PyObject *target = PyList_GET_ITEM(stack, size - 2);
             if (PyList_GET_SIZE(target) <= kept_items)
                 failed = PyList_Append(target, PyList_GET_ITEM(stack, size - 1));
-            failed = failed || PyList_SetSlice(stack, size - 1, size, NULL) < 0;
+            drop(stack, 1);
             length = 1;
             break;
         }
@@ -458,16 +474,16 @@ static PyObject *advance_quietly(PyObject *const *arguments, Py_ssize_t given)
             done = set_items(PyList_GET_ITEM(stack, size - 3), stack, size - 2);
             if (done == 0)
                 goto leave;
-            failed = done < 0 || PyList_SetSlice(stack, size - 2, size, NULL) < 0;
+            failed = done < 0;
+            drop(stack, 2);
             length = 1;
             break;
         case 0x62: /* BUILD */
             if (size < 2)
                 goto leave;
-            done = build(PyList_GET_ITEM(stack, size - 2), PyList_GET_ITEM(stack, size - 1));
-            if (done == 0)
+            if (!build(PyList_GET_ITEM(stack, size - 2), PyList_GET_ITEM(stack, size - 1)))
                 goto leave;
-            failed = done < 0 || PyList_SetSlice(stack, size - 1, size, NULL) < 0;
+            drop(stack, 1);
             length = 1;
             break;
         case 0x51: /* BINPERSID */
@@ -481,8 +497,12 @@ static PyObject *advance_quietly(PyObject *const *arguments, Py_ssize_t given)
             failed = value == NULL;
             Py_XDECREF(value);
             if (!failed) {
-                value = PyObject_CallOneArg(held_type, PyList_GET_ITEM(stack, size - 1));
-                failed = value == NULL || PyList_SetItem(stack, size - 1, value) < 0;
+                value = ((PyTypeObject *)held_type)->tp_alloc((PyTypeObject *)held_type, 0);
+                failed = value == NULL;
+            }
+            if (!failed) {
+                set_slot(value, held_slots.id, PyList_GET_ITEM(stack, size - 1));
+                PyList_SET_ITEM(stack, size - 1, value);
             }
             length = 1;
             break;
@@ -498,11 +518,8 @@ static PyObject *advance_quietly(PyObject *const *arguments, Py_ssize_t given)
                 }
                 goto leave;
             }
-            failed = PyList_SetSlice(stack, size - 2, size, NULL) < 0;
-            if (failed)
-                Py_DECREF(value);
-            else
-                failed = push(stack, value);
+            drop(stack, 2);
+            failed = push(stack, value);
             length = 1;
             break;
         default:
@@ -519,16 +536,19 @@ leave:
     return Py_BuildValue("nNnO", pos, stack, at, memoized ? Py_True : Py_False);
 }
 
-/* What is made here stays alive in the memo, so that collecting it again and again would take most of the time. Nothing
-   else runs meanwhile. */
-static PyObject *advance(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+/* Returns 0 when the class has such a slot. */
+static int find_slot(PyObject *type, const char *name, Py_ssize_t *offset)
 {
-    (void)module;
-    int was_enabled = PyGC_Disable();
-    PyObject *answer = advance_quietly(arguments, given);
-    if (was_enabled)
-        PyGC_Enable();
-    return answer;
+    PyObject *descriptor = PyObject_GetAttrString(type, name);
+    if (descriptor == NULL)
+        return -1;
+    int found = Py_IS_TYPE(descriptor, &PyMemberDescr_Type);
+    if (found)
+        *offset = ((PyMemberDescrObject *)descriptor)->d_member->offset;
+    else
+        PyErr_Format(PyExc_TypeError, "%R has no slot %s", type, name);
+    Py_DECREF(descriptor);
+    return found ? 0 : -1;
 }
 
 /* configure(Table, Named, Called, Held, Lost, FLOAT, UNBUILT, heads, base64, kept, kept_tuple, kept_bytes, far) */
@@ -541,6 +561,22 @@ static PyObject *configure(PyObject *module, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "OOOOOOOy#y#nnnn", &table, &named, &called, &held, &lost, &number_value, &no_state, &first, &first_length,
                           &letters, &letters_length, &kept_items, &kept_tuple, &kept_bytes, &far_index))
         return NULL;
+    struct {
+        PyObject *type;
+        const char *name;
+        Py_ssize_t *offset;
+    } slots[] = {
+        {table, "flat", &table_slots.flat}, {table, "odd", &table_slots.odd},
+        {called, "arguments", &called_slots.arguments}, {called, "filled", &called_slots.filled},
+        {called, "odd", &called_slots.odd}, {called, "offset", &called_slots.offset},
+        {called, "opcode", &called_slots.opcode}, {called, "state", &called_slots.state},
+        {called, "target", &called_slots.target}, {held, "id", &held_slots.id},
+        {named, "quiet", &named_slots.quiet}, {named, "listed", &named_slots.listed},
+        {named, "module", &named_slots.module}, {named, "name", &named_slots.name},
+    };
+    for (size_t index = 0; index < sizeof slots / sizeof slots[0]; index++)
+        if (find_slot(slots[index].type, slots[index].name, slots[index].offset) < 0)
+            return NULL;
     Py_XSETREF(table_type, Py_NewRef(table));
     Py_XSETREF(named_type, Py_NewRef(named));
     Py_XSETREF(called_type, Py_NewRef(called));
@@ -558,7 +594,7 @@ static PyObject *configure(PyObject *module, PyObject *arguments)
 }
 
 /* The number of the agreement with fast.py: raise both when arguments, results or meaning of a function change. */
-#define INTERFACE 1
+#define INTERFACE 2
 
 static PyMethodDef methods[] = {
     {"advance", (PyCFunction)(void (*)(void))advance, METH_FASTCALL, "Run opcodes that only move constants about."},
@@ -576,9 +612,6 @@ PyMODINIT_FUNC PyInit__fast(void)
         PyObject **where;
         const char *text;
     } names[] = {
-        {&name_flat, "flat"}, {&name_odd, "odd"}, {&name_quiet, "quiet"}, {&name_filled, "filled"},
-        {&name_state, "state"}, {&name_target, "target"}, {&name_arguments, "arguments"}, {&name_id, "id"},
-        {&name_listed, "listed"}, {&name_module, "module"}, {&name_name, "name"},
         {&opcode_names[0], "REDUCE"}, {&opcode_names[1], "NEWOBJ"},
     };
     for (size_t index = 0; index < sizeof names / sizeof names[0]; index++) {

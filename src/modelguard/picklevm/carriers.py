@@ -41,6 +41,8 @@ _PROTO = re.compile(
     rb"\x80(?:[\x04\x05]\x95.{5}\x00\x00\x00|[\x00-\x05][c(}\])NKMJGXUTBCVSIFLq\x80\x88-\x8f])", re.DOTALL
 )
 _IDIOM = re.compile(rb"[ci][A-Za-z_][\w.]{0,200}\r?\n[A-Za-z_][\w.]{0,200}\n")
+# What each idiom holds, which is found sooner: a search by a set of first letters goes byte by byte.
+_SECOND_LINE = re.compile(rb"\n[A-Za-z_][\w.]{0,200}\n")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16}")
 _HEX = re.compile(rb"[0-9A-Fa-f]{16}")
 _ESCAPED = re.compile(rb"\\(?:x80|u0080|200|n|u000a|012|x0a)")
@@ -133,7 +135,7 @@ class Found:
 
 def _may_carry_text(head: bytes) -> bool:
     """Tell whether a str may carry a pickle; the compiled loop passes over the texts for which this cannot be true."""
-    if b"\n" in head and _IDIOM.search(head):
+    if b"\n" in head and _SECOND_LINE.search(head) and _IDIOM.search(head):
         return True
     if b"\xc2\x80" in head or (b"\\" in head and _ESCAPED.search(head)):
         return True
@@ -189,7 +191,7 @@ def search(part: Content, head: bytes, budget: Budget, depth: int, name: str) ->
         yield Unread(location=part.location, format="pickle", reason="pickles within pickles, too many levels")
         return
     starts = [match.start() for match in _PROTO.finditer(head)]
-    idioms = [match.start() for match in _IDIOM.finditer(head)]
+    idioms = [match.start() for match in _IDIOM.finditer(head)] if _SECOND_LINE.search(head) else []
     if idioms:
         starts += [0, *idioms]
     behind = 0

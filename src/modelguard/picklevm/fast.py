@@ -28,7 +28,7 @@ Advance: TypeAlias = Callable[
 ]
 
 
-INTERFACE = 1
+INTERFACE = 2
 """The number of the agreement with `_fast.c`; a loop left over from another version is not used."""
 
 log = logging.getLogger(__name__)

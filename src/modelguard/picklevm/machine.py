@@ -7,6 +7,8 @@ input is written as no pickler writes it, it writes down `Malformed` and goes on
 
 from __future__ import annotations
 
+import gc
+
 from modelguard.picklevm.fast import FAR, HEADS
 from modelguard.picklevm.hooks import Fault
 from modelguard.picklevm.objects import FLOAT, KEPT, KEPT_BYTES, KEPT_TUPLE, Bag, Called, Raw, Table
@@ -46,6 +48,9 @@ class Machine(Steps):
         self._accounted = self.start = self.at = start
         if not self.window.base <= start < self.window.base + self.window.safe:
             self.window.load(start)
+        # What is made stays alive in the memo: looking for garbage again and again would take most of the time.
+        collects = gc.isenabled()
+        gc.disable()
         try:
             end = self._loop(start)
         except IndexError:
@@ -54,12 +59,18 @@ class Machine(Steps):
             raise Fault("pickle-truncated", self.at, "the content ends within a line") from None
         finally:
             self._settle()
+            if collects:
+                gc.enable()
         return end
 
     def _settle(self) -> None:
+        """Tell what was dropped, and let go of what no later pickle can ask for."""
         for popped in self._popped.values():
             self.recorder.dropped(popped)
         self._popped.clear()
+        self.stack, self.marks = [], []
+        if self.at + 1 >= self.window.size:
+            self.memo = {}
 
     def _loop(self, start: int) -> int:
         """Run the opcodes. One long function, as a call for each opcode would cost most of the time.
