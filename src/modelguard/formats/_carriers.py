@@ -36,6 +36,7 @@ _HEADS: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "executable"),
     (b"\xe3\x00\x00\x00", "marshal"),
 )
+_HEAD_BYTES = tuple(head for head, _ in _HEADS)
 
 
 def carried(text: str, location: Location, name: str, walk: Walk) -> Iterator[Fact]:
@@ -63,6 +64,11 @@ def program(data: bytes, location: Location, name: str, walk: Walk) -> Iterator[
     for head, kind in _HEADS:
         if data.startswith(head):
             yield from _inside(data, kind, name, location, walk)
+
+
+def begins_as_program(head: bytes) -> bool:
+    """Tell whether bytes begin as a pickle, an archive or an executable does."""
+    return head.startswith(_HEAD_BYTES)
 
 
 def template(text: str, location: Location, name: str, walk: Walk) -> Iterator[Fact]:

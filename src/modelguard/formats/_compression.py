@@ -119,3 +119,5 @@ def expands(expansion: Expansion) -> bool:
 
 # A file of these endings may be a compressed pickle: joblib and pandas look at the first bytes, not at the name.
 PICKLES = (".joblib", ".pkl", ".pickle")
+# R compresses what it saves, under the name of what is inside.
+R_FILES = (".rds", ".rdata", ".rda")

@@ -6,7 +6,7 @@ import bz2
 import re
 from collections.abc import Iterator
 
-from modelguard.formats._compression import PICKLES, Expansion, read_stream
+from modelguard.formats._compression import PICKLES, R_FILES, Expansion, read_stream
 from modelguard.formats.format import Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
@@ -37,5 +37,5 @@ BZIP2 = Format(
     looks_for="Damaged streams, bytes after the last stream, and bombs.",
     accepts=lambda content: bool(_MAGIC.match(content.head(10))),
     read=read,
-    endings=(".bz2", *PICKLES),
+    endings=(".bz2", *PICKLES, *R_FILES),
 )

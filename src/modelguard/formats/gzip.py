@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from modelguard.formats._compression import PICKLES, Expansion, read_stream
+from modelguard.formats._compression import PICKLES, R_FILES, Expansion, read_stream
 from modelguard.formats.format import Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
@@ -35,5 +35,5 @@ GZIP = Format(
     looks_for="Damaged members, bytes after the last member, and bombs.",
     accepts=lambda content: content.head(3) == _MAGIC,
     read=read,
-    endings=(".gz", ".tgz", ".nemo", *PICKLES),
+    endings=(".gz", ".tgz", ".nemo", *PICKLES, *R_FILES),
 )

@@ -49,5 +49,5 @@ FORMAT = Format(
     looks_for="Every global that an unpickler would look up, each call and each state that can run code.",
     accepts=accepts,
     read=read,
-    endings=(".pkl", ".pickle", ".p", ".dill", ".joblib"),
+    endings=(".pkl", ".pickle", ".p", ".dill", ".joblib", ".pdparams", ".pdopt", ".pdiparams.info"),
 )

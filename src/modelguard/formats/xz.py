@@ -6,7 +6,7 @@ import lzma
 import struct
 from collections.abc import Iterator
 
-from modelguard.formats._compression import PICKLES, Expansion, expands, read_stream
+from modelguard.formats._compression import PICKLES, R_FILES, Expansion, expands, read_stream
 from modelguard.formats.format import Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
@@ -55,5 +55,5 @@ XZ = Format(
     looks_for="Damaged streams, bytes after the last stream, dictionaries of more than 256 MiB, and bombs.",
     accepts=lambda content: content.head(6) == _MAGIC or is_lzma_alone(content),
     read=read,
-    endings=(".xz", ".lzma", ".txz", *PICKLES),
+    endings=(".xz", ".lzma", ".txz", *PICKLES, *R_FILES),
 )
