@@ -7,7 +7,7 @@ Why it matters
 
 What to do
     For a known danger: do not load the file. For a name of a library that you use and trust, enable the profile
-    that the finding names, or record the exact name with `modelguard lock REF --accept ungranted-import:NAME --reason TEXT`.
+    that the finding names, or record the exact name: `modelguard lock REF --accept ungranted-import:NAME --reason …`.
     Better: `modelguard convert FILE` writes the same weights as safetensors, which cannot name anything.
 
 Example

@@ -40,18 +40,22 @@ _MAPPED = frozenset({"mmap_integer", "mmap_real"})
 _CALLEES: dict[str, str] = {
     **dict.fromkeys("system system2 shell shell.exec pipe .rs.api".split(), "process"),
     **dict.fromkeys(
-        "eval evalq parse str2lang source sys.source do.call match.fun Recall body<- assign delayedAssign reg.finalizer "
-        "makeActiveBinding addTaskCallback setHook trace attach local".split(),
+        "eval evalq parse str2lang source sys.source do.call match.fun Recall body<- assign delayedAssign "
+        "reg.finalizer makeActiveBinding addTaskCallback setHook trace attach local".split(),
         "code-execution",
     ),
     **dict.fromkeys("dyn.load library.dynam .C .Call .External .External2 .Fortran .Internal".split(), "native-code"),
     **dict.fromkeys("library require requireNamespace loadNamespace attachNamespace :: :::".split(), "import"),
     **dict.fromkeys("install.packages download.file url socketConnection curl".split(), "network"),
-    **dict.fromkeys("unlink file.remove writeLines writeBin cat sink save saveRDS file.copy dput".split(), "file-write"),
+    **dict.fromkeys(
+        "unlink file.remove writeLines writeBin cat sink save saveRDS file.copy dput".split(), "file-write"
+    ),
     **dict.fromkeys("readRDS load unserialize readLines readBin scan file".split(), "file-read"),
 }
 # The operators that formulas are written with, and the functions by which R's own models were fitted.
-_FORMULA = frozenset("~ + - * / ^ : ( %in% | I list cbind log exp sqrt poly offset factor lm glm nls loess aov c".split())
+_FORMULA = frozenset(
+    "~ + - * / ^ : ( %in% | I list cbind log exp sqrt poly offset factor lm glm nls loess aov c".split()
+)
 
 # Kind of value -> permission, class of danger, why.
 _KINDS: dict[str, tuple[Permission, str, str]] = {
