@@ -130,13 +130,14 @@ def _is_guard(call: ast.Call, scope: Scope, names: Names) -> bool:
 
 READER = Reader(
     name="python",
-    claims=lambda name: name.endswith((".py", ".pyw", ".pyi")),
+    claims=lambda name: name.endswith((".py", ".pyw")),
     hints=tuple(
         b"""
         torch pickle joblib dill shelve from_pretrained from_single_file load_lora transformers huggingface datasets
         vllm whisper mlx_lm timm open_clip spacy yolo fastai gensim flair fasttext mlflow stable_baselines3 keras
         tensorflow safetensors onnx openvino llama_cpp gguf xgboost lightgbm catboost coremltools numpy pandas skops
-        lightning modelguard
+        lightning modelguard fastembed simpletransformers keybert bertopic speechbrain nemo sglang lmdeploy ctranslate2
+        paddle
         """.split()
     ),
     words=LAST_WORDS,
