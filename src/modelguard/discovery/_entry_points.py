@@ -185,10 +185,16 @@ def _is_loose(pattern: str) -> bool:
 _TABLE = _by_last_word()
 _WORDS = sorted(
     {re.escape(row.name.rpartition(".")[2]).replace(r"\*", r"\w*") for row in ENTRY_POINTS}
-    | {"guarded", "guarded_load", "verified_snapshot"}
+    | {"guarded", "guarded_load", "guarded_open", "verified_snapshot"}
 )
 LAST_WORDS = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b".encode())
 """What a program must mention to load a model: the last word of some entry point, as a whole word."""
+
+
+@lru_cache(maxsize=4096)
+def is_last_word(word: str) -> bool:
+    """Tell whether some entry point or guard ends in this word."""
+    return LAST_WORDS.fullmatch(word.encode()) is not None
 
 
 @lru_cache(maxsize=4096)
