@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from modelguard._registry import parts
+from modelguard.collectors._choosing import Choice, every_format
 from modelguard.collectors._walk import Reading
 from modelguard.collectors.collector import Case, Collector
 from modelguard.formats.format import Format
@@ -43,8 +43,9 @@ def read_artifacts(
     suffice for is `Unread`.
     """
     artifacts = tuple(artifacts)
-    known = parts("modelguard.formats", Format) if formats is None else formats
-    reading = Reading(budget=budget, paths=frozenset(artifact.path for artifact in artifacts), formats=known)
+    choice = every_format() if formats is None else Choice(formats)
+    paths = frozenset(artifact.path for artifact in artifacts)
+    reading = Reading(budget=budget, paths=paths, formats=choice.formats, choice=choice)
     for artifact in artifacts:
         yield from _read_artifact(artifact, reading)
 

@@ -12,7 +12,7 @@ from modelguard.formats import bzip2, gzip, lz4, xz, zlib
 from modelguard.formats._compression import Expansion, first_bytes
 from modelguard.formats._joblib_arrays import Arrays
 from modelguard.formats._joblib_stream import is_joblib, is_marked
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.picklevm.scanner import scan, scan_one
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -78,6 +78,7 @@ JOBLIB = Format(
         "Globals and calls as joblib sees them and as plain pickle would, pickles of object arrays, "
         "sizes of arrays, and pointers to other files."
     ),
+    clue=Clue(first=b"\x80" + b"".join(form.clue.first for form, _ in _COMPRESSIONS if form.clue)),
     accepts=accepts,
     read=read,
     endings=(".joblib", ".pkl", ".pickle"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelguard.formats._zip_archive import member_names
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._zip_archive import has_directory, member_names
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact
 
@@ -46,6 +46,7 @@ MAR = Format(
     title="TorchServe archive",
     reads="The names of its members; the members are read through zip.",
     looks_for="That it brings a handler, and packages to install.",
+    clue=Clue(when=has_directory),
     accepts=accepts,
     read=read,
     endings=(".mar",),
