@@ -86,11 +86,6 @@ class _Survey:
         self.faults.append((rule, detail))
 
 
-def has_directory(content: Content) -> bool:
-    """Tell whether there is an end record: formats that know their archives by the names in them need one."""
-    return bool(records.ends(content))
-
-
 def looks_like_zip(content: Content) -> bool:
     """Tell cheaply whether some reader of ZIP would take these bytes: by their head, or by an end record."""
     return content.head(4) in {records.LOCAL, records.END, records.DESCRIPTOR} or bool(records.ends(content))

@@ -9,8 +9,8 @@ from attrs import evolve
 from modelguard.formats._torch_records import TorchArchive, TorchRecord, is_expected, is_torch_zip, torch_archive
 from modelguard.formats._torch_storages import Storage, Storages
 from modelguard.formats._torchscript_code import asked_by_code
-from modelguard.formats._zip_archive import has_directory, open_archive
-from modelguard.formats._zip_records import STORED
+from modelguard.formats._zip_archive import open_archive
+from modelguard.formats._zip_records import STORED, has_directory
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.formats.zip import check_crc, expanded_entry, read_entry
 from modelguard.picklevm.scanner import scan

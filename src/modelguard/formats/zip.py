@@ -11,8 +11,8 @@ from attrs import define
 
 from modelguard.formats._expansion import STEP, expanded
 from modelguard.formats._torch_records import torch_members
-from modelguard.formats._zip_archive import Archive, Entry, has_directory, looks_like_zip, open_archive
-from modelguard.formats._zip_records import DEFLATED, STORED
+from modelguard.formats._zip_archive import Archive, Entry, looks_like_zip, open_archive
+from modelguard.formats._zip_records import DEFLATED, STORED, has_directory
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from modelguard._registry import parts
 from modelguard.collectors.collector import Case, Collector
-from modelguard.guard.asking import checks, findings_about
+from modelguard.guard.asking import findings_about
 from modelguard.guard.gate import Gate
 from modelguard.licenses.lineage import Known
 from modelguard.lock import Entry
