@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from modelguard.formats._text import is_text, text_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header, Malformed
 
@@ -83,6 +83,7 @@ FORMAT = Format(
     title="XML, HTML and SVG",
     reads="Text up to 16 MB, without a parser of XML.",
     looks_for="Entities that read files or grow without end, inclusions, scripts that a browser runs.",
+    clue=Clue(first=SPACES + b"\xef<", endings=_ENDINGS),
     accepts=accepts,
     read=read,
     endings=(".xml", ".svg", ".html"),

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 
 from modelguard.formats._references import reference
-from modelguard.formats._xml import elements, root_name
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._xml import FIRST, elements, root_name
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header, Malformed
@@ -65,6 +65,7 @@ FORMAT = Format(
     title="OpenVINO",
     reads="every layer and the place of its numbers",
     looks_for="layers of extension libraries, document types and entities, missing numbers",
+    clue=Clue(first=FIRST),
     accepts=_accepts,
     read=_read,
 )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from modelguard.formats._magic import Kind, kind_of, read_kind, size_field
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact
@@ -61,6 +61,7 @@ FORMAT = Format(
     title="Picture",
     reads="The first bytes of PNG, JPEG, GIF, WebP, BMP, TIFF, ICO, AVIF and HEIC; PNG and WebP to their end.",
     looks_for="Bytes behind the end of the picture, which are read as files of their own.",
+    clue=Clue(first=b"\x89\xffGRBIM\0"),
     accepts=accepts,
     read=read,
     endings=(".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ico", ".avif", ".heic"),
