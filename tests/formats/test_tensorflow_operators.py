@@ -19,8 +19,8 @@ ASKED = re.compile(
 
 # In the table of what computes although programs cannot name them (any more): old graphs and rewritten ones have them.
 REWRITTEN = {
-    "HostConst", "NegTrain", "QuantizedConcatV2", "Skipgram", "TopKUnique", "TopKWithUnique", "_Arg", "_FusedBatchNormEx",
-    "_FusedConv2D", "_FusedMatMul", "_Retval",
+    "HostConst", "NegTrain", "QuantizedConcatV2", "Skipgram", "TopKUnique", "TopKWithUnique", "_Arg",
+    "_FusedBatchNormEx", "_FusedConv2D", "_FusedMatMul", "_Retval",
 }  # fmt: skip
 
 
