@@ -149,6 +149,12 @@ _MESSAGE = json.dumps({"a": 1, "b": ["text"] * 40}).encode()
 _FINGERPRINT = b"".join(number(place, 1 << 63 | place) for place in range(1, 6)) + lump(6, number(1, 1))
 _MXNET = {"nodes": [{"op": "null", "name": "x", "inputs": []}], "arg_nodes": [0], "heads": [[0, 0, 0]]}
 _ONNX_JSON = {"irVersion": "10", "graph": {"node": [{"opType": "Relu"}]}, "opsetImport": [{"version": "21"}]}
+_PADDLE = bytes(16) + struct.pack("<L", 4) + number(1, 5) + number(2, 3) + bytes(12)
+_PIR = {
+    "base_code": {"magic": "pir", "version": 1, "trainable": True},
+    "program": {"regions": [{"#": "region_0", "blocks": [{"#": "block_0", "args": [], "ops": [{"#": "1.relu"}]}]}]},
+}
+_R = b"X\n" + struct.pack(">8L", 2, 0x040201, 0x020300, 13, 3, 1, 2, 3)
 _PYTHON = "import subprocess\n\n\ndef run(words):\n    return subprocess.run(words, check=True)\n" * 3
 
 # Format, path, bytes, why a beginning may pass, files beside it.
@@ -201,6 +207,10 @@ _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str,
     ("openvino", "m.xml", openvino(), "", ("m.bin",)),
     ("package", "x-1.0-py3-none-any.whl", zip_of(Piece(name=b"x.py", data=b"import os\n")), ""),
     ("package", "x.deb", b"!<arch>\ndebian-binary   " + bytes(60), ""),
+    ("paddle-parameters", "m.pdiparams", _PADDLE, ""),
+    ("paddle-pir", "model.json", json.dumps(_PIR).encode(), ""),
+    ("paddle-program", "m.pdmodel",
+     lump(1, number(1, 0) + number(2, (1 << 64) - 1) + lump(4, lump(3, "relu"))) + lump(4, number(1, 0)), _FIELDS),
     ("path-configuration", "x.pth", b"import os; os.getcwd()\n/usr/lib/x\n" * 3, _LINES),
     ("pickle", "m.pkl", program(*push({"a": [1, 2.5, "x"], "b": (None, True)})), ""),
     ("pickle", "evil.pkl", LONE, ""),
@@ -209,6 +219,7 @@ _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str,
     ("pmml", "m.pmml", pmml('<Apply function="+"/>'), ""),
     ("pt2", "m.pt2", zip_of(*EXPORT), ""),
     ("python", "train.py", _PYTHON.encode(), _LINES),
+    ("r-data", "m.rds", _R, ""),
     ("recording", "s.wav", _wav(), ""),
     ("requirements", "requirements.txt", b"numpy==2.0\ntorch>=2\n" * 4, _TEXT),
     ("safetensors", "m.safetensors", safetensors.numpy.save({"w": np.arange(9.0), "b": np.zeros((2, 3))}), ""),

@@ -184,7 +184,7 @@ def test_a_pickle_that_calls_something_is_refused_under_every_name(name: str) ->
 
 # Formats of text, of which a single letter or nothing at all is a whole file.
 TINY = {
-    "ini", "jinja", "json", "markdown", "python", "requirements", "script", "text", "toml", "yaml",
+    "ini", "jinja", "json", "markdown", "markup", "python", "requirements", "script", "text", "toml", "yaml",
 }  # fmt: skip
 
 
