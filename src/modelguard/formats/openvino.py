@@ -18,6 +18,7 @@ from modelguard.terms.facts import Asks, Fact, Header, Malformed
 NAME = "openvino"
 LARGEST = (1 << 63) - 1
 # Versions of OpenVINO's own operator sets; models of the old form (before version 10) name none.
+_XML = re.compile(r"\.xml\Z", re.IGNORECASE)
 _OWN_SET = re.compile(r"opset\d{1,2}|experimental|ie_internal_opset|")
 
 
@@ -48,7 +49,7 @@ def _read(content: Content, walk: Walk) -> Iterator[Fact]:
     properties = {"layers": str(layers), "operator-sets": printable(", ".join(sorted(sets)))[:500]}
     yield Header(location=at, format=NAME, properties=properties)
     if stored:
-        numbers = at.path.rpartition("/")[2].removesuffix(".xml") + ".bin"
+        numbers = _XML.sub("", at.path.rpartition("/")[2]) + ".bin"
         yield from reference(numbers, at, walk, what="the numbers of the model", raw=True)
 
 

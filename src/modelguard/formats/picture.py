@@ -23,6 +23,8 @@ def _png_end(content: Content) -> int:
         header = content.read(offset, 8)
         offset += _PNG_CHUNK + int.from_bytes(header[:4], "big")
         if header[4:] == b"IEND":
+            if offset > content.size:
+                raise ReadError("PNG ends within its last chunk")
             return offset
     raise ReadError(f"PNG has more than {_MOST_CHUNKS} chunks")
 
