@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelguard.collectors.contents import read_artifacts
-from modelguard.guard.examining import checks
+from modelguard.guard.asking import findings_about
 from modelguard.terms.artifact import Artifact, Digest, LocalRef, Snapshot
 from modelguard.terms.content import Budget
 from modelguard.terms.facts import Dossier
@@ -14,10 +14,10 @@ from modelguard.terms.finding import Finding
 NO_DIGEST = Digest.sha256("0" * 64)
 
 
-def scan_path(path: str) -> list[Finding]:
+def scan_path(path: str) -> tuple[Finding, ...]:
     """Return the findings about a file."""
     file = Path(path)
     artifact = Artifact(path=file.name, size=file.stat().st_size, digest=NO_DIGEST, file=file)
     snapshot = Snapshot(ref=LocalRef(path=path), revision="", artifacts=(artifact,))
     dossier = Dossier(snapshot=snapshot, facts=tuple(read_artifacts(snapshot.artifacts, Budget())))
-    return [finding for check in checks() for finding in check.ask(dossier)]
+    return findings_about(dossier)

@@ -236,6 +236,26 @@ def test_entities_made_of_entities_are_told() -> None:
     assert not of_kind(facts_of("model.xml", text.format("ha", "ho &amp; ha")), Malformed)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<?xml version="1.0"?>',
+        '<?xml version="1.0"?><net><layers/>',
+        '<?xml version="1.0"?><net><layers/></net',
+        "<net>",
+    ],
+)
+def test_a_document_that_ends_early_is_told(text: str) -> None:
+    assert [fact.rule for fact in of_kind(facts_of("model.xml", text), Malformed)] == ["xml-ends-early"]
+
+
+@pytest.mark.parametrize(
+    "text", ["<net/>", "<net><layers/></net>\n<!-- made by hand -->\n", "<!-- <a> --><net a='1'><b></b></net >"]
+)
+def test_a_document_that_ends_with_its_first_element_is_whole(text: str) -> None:
+    assert not of_kind(facts_of("model.xml", text), Malformed)
+
+
 # --- packages --------------------------------------------------------------------------------------------------
 
 PACKAGES = {

@@ -256,6 +256,8 @@ def test_a_checkpoint_names_its_data_file() -> None:
     assert [fact.path for fact in only(facts, RawNumbers)] == ["m/variables.data-00000-of-00001"]
     (tensor,) = only(facts, Tensor)
     assert (tensor.name, tensor.dtype, tensor.shape, tensor.length) == ("w", "float32", (4,), 16)
+    shouted = SmallWalk(paths=frozenset({"v.INDEX", "v.data-00000-of-00001"}))
+    assert not refused(read(CHECKPOINT, checkpoint(), "v.INDEX", walk=shouted))
     alone = read(CHECKPOINT, checkpoint(), "variables.index")
     assert asked(alone) == [("external-files", "variables.data-00000-of-00001")]
 

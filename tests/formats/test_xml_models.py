@@ -43,6 +43,11 @@ def test_a_graph_with_its_numbers_passes() -> None:
     assert properties == {"name": "m", "version": "11", "layers": "1", "operator-sets": "opset1"}
 
 
+def test_the_numbers_of_a_graph_in_capitals_are_found() -> None:
+    walk = SmallWalk(paths=frozenset({"d/m.XML", "d/m.bin"}))
+    assert not refused(read(OPENVINO, openvino(), "d/m.XML", walk=walk))
+
+
 def test_numbers_that_are_not_there_are_asked_for() -> None:
     assert asked(read(OPENVINO, openvino(), "m.xml")) == [("external-files", "m.bin")]
     assert not refused(read(OPENVINO, openvino(data=""), "m.xml"))

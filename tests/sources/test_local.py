@@ -230,13 +230,14 @@ def test_a_file_exchanged_for_a_fifo_meanwhile_is_not_waited_for(model: Path, tm
 
 
 def test_a_file_that_is_written_to_meanwhile_is_an_error(model: Path, tmp_path: Path) -> None:
-    class Writer(Remembered):
-        def advance(self, name: str, count: int) -> None:
-            with (model / "sub/model.bin").open("ab") as stream:
+    with (model / "sub/model.bin").open("ab", buffering=0) as stream:
+
+        class Writer(Remembered):
+            def advance(self, name: str, count: int) -> None:
                 stream.write(b"more")
 
-    with pytest.raises(SourceError, match="changed while"):
-        in_place(LocalRef("model/sub/model.bin"), options(tmp_path, progress=Writer()))
+        with pytest.raises(SourceError, match="changed while"):
+            in_place(LocalRef("model/sub/model.bin"), options(tmp_path, progress=Writer()))
 
 
 def test_a_file_that_grows_all_the_time_comes_to_an_end(model: Path, tmp_path: Path) -> None:

@@ -169,14 +169,15 @@ def test_what_is_no_file_is_not_kept_and_never_waited_for(store: Store, tmp_path
 
 
 def test_a_file_that_changes_while_it_is_read_is_an_error(store: Store, file: Path) -> None:
-    class Writer(Remembered):
-        def advance(self, name: str, count: int) -> None:
-            with file.open("ab") as stream:
+    with file.open("ab", buffering=0) as stream:
+
+        class Writer(Remembered):
+            def advance(self, name: str, count: int) -> None:
                 stream.write(b"more")
 
-    store.progress = Writer()
-    with pytest.raises(SourceError, match="changed while"):
-        store.keep(file)
+        store.progress = Writer()
+        with pytest.raises(SourceError, match="changed while"):
+            store.keep(file)
 
 
 def test_progress_is_told_of_every_byte(store: Store, file: Path) -> None:

@@ -21,7 +21,7 @@ Compare: TypeAlias = Callable[[str, str], int]
 """Tells the order of two versions by a number below, at or above zero, as `cmp` did."""
 
 # Which events come first where several name one version: what begins there, then what ends there, so that an end wins.
-_ORDER = {"introduced": 0, "limit": 1, "last_affected": 2, "fixed": 3}
+_ORDER = {"introduced": 0, "last_affected": 1, "fixed": 2}
 
 
 # --- packages --------------------------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ def in_events(version: str, events: Iterable[Event], compare: Compare) -> bool:
     def order(one: Event, other: Event) -> int:
         return _order(one, other, compare)
 
-    for event in sorted(events, key=cmp_to_key(order)):
+    for event in sorted((event for event in events if event.kind != "limit"), key=cmp_to_key(order)):
         reached = event.version == "0" or compare(version, event.version) >= 0
         if event.kind == "introduced" and reached:
             inside = True
@@ -74,8 +74,6 @@ def _order(one: Event, other: Event, compare: Compare) -> int:
     for event, sign in ((one, -1), (other, 1)):
         if event.version == "0":
             return sign
-        if event.version == "*":
-            return -sign
     return compare(one.version, other.version) or _ORDER[one.kind] - _ORDER[other.kind]
 
 

@@ -1,7 +1,7 @@
-"""How bad an advisory is, from what its record says: the database's own word, else a CVSS 3 vector.
+"""How bad an advisory is, from what its record says: the database's own word, else a CVSS 3 or 2 vector.
 
-CVSS 2 and 4 vectors are not computed (version 4 is a table of 270 rows rather than a formula). A record with nothing
-else has no rating, and a check has to take it as bad.
+CVSS 4 vectors are not computed (that version is a table of 270 rows rather than a formula). A record with nothing else
+has no rating: it is never low, a check takes it as high.
 """
 
 from __future__ import annotations
@@ -31,26 +31,51 @@ _WEIGHTS: dict[str, dict[str, float]] = {
     "A": {"H": 0.56, "L": 0.22, "N": 0.0},
 }
 _PRIVILEGES = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.68, "H": 0.5}}
-_STEPS: tuple[tuple[float, Rating], ...] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
+_STEPS: tuple[tuple[float, Rating], ...] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.0, "low"))
+
+# Weights and formula: https://www.first.org/cvss/v2/guide (section 3.2.1). Its scores have no step above high; the
+# words are those of the National Vulnerability Database, https://nvd.nist.gov/vuln-metrics/cvss.
+_WEIGHTS_2: dict[str, dict[str, float]] = {
+    "AV": {"L": 0.395, "A": 0.646, "N": 1.0},
+    "AC": {"H": 0.35, "M": 0.61, "L": 0.71},
+    "Au": {"M": 0.45, "S": 0.56, "N": 0.704},
+    "C": {"N": 0.0, "P": 0.275, "C": 0.660},
+    "I": {"N": 0.0, "P": 0.275, "C": 0.660},
+    "A": {"N": 0.0, "P": 0.275, "C": 0.660},
+}
+_STEPS_2: tuple[tuple[float, Rating], ...] = ((7.0, "high"), (4.0, "medium"), (0.0, "low"))
 
 
 def rating(record: Record, affected: Affected | None = None) -> Rating | None:
     """Return how bad it is, or None when the record does not say it in a way that is understood."""
     if record.word in _WORDS:
         return _WORDS[record.word]
-    scores = [
-        score
-        for kind, vector in (*(affected.severity if affected else ()), *record.severity)
-        if kind == "CVSS_V3" and (score := cvss3(vector)) is not None
-    ]
-    return _rating_of(scores)
+    vectors = (*(affected.severity if affected else ()), *record.severity)
+    scored = [score for kind, vector in vectors if kind == "CVSS_V3" and (score := cvss3(vector)) is not None]
+    scored_2 = [score for kind, vector in vectors if kind == "CVSS_V2" and (score := cvss2(vector)) is not None]
+    return _word(scored, _STEPS) or _word(scored_2, _STEPS_2)
 
 
-def _rating_of(scores: Iterable[float]) -> Rating | None:
+def _word(scores: Iterable[float], steps: tuple[tuple[float, Rating], ...]) -> Rating | None:
     highest = max(scores, default=None)
-    if highest is None:
+    return None if highest is None else next(name for least, name in steps if highest >= least)
+
+
+def cvss2(vector: str) -> float | None:
+    """Return the base score, 0.0 to 10.0, of a CVSS 2 vector; None when it is not a whole one."""
+    metrics = vector.split("/")
+    values = dict(metric.partition(":")[::2] for metric in metrics)
+    if len(values) != len(metrics):
         return None
-    return next((name for least, name in _STEPS if highest >= least), "low")
+    try:
+        weights = {name: table[values[name]] for name, table in _WEIGHTS_2.items()}
+    except KeyError:
+        return None
+    impact = 10.41 * (1 - (1 - weights["C"]) * (1 - weights["I"]) * (1 - weights["A"]))
+    if impact == 0:
+        return 0.0
+    exploitability = 20 * weights["AV"] * weights["AC"] * weights["Au"]
+    return round((0.6 * impact + 0.4 * exploitability - 1.5) * 1.176, 1)
 
 
 def cvss3(vector: str) -> float | None:

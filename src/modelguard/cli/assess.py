@@ -84,7 +84,7 @@ def _assess(subject: str, gate: Gate, options: dict[str, Any]) -> tuple[Vendor, 
 
 def _judge(vendor: Vendor, assessment: Assessment, gate: Gate) -> Verdict:
     from modelguard.collectors.vendor import vendor_facts  # only once the command runs
-    from modelguard.guard.examining import checks
+    from modelguard.guard.asking import checks
     from modelguard.policy.judging import Circumstances, judge
     from modelguard.terms.artifact import HubRef, Snapshot
     from modelguard.terms.facts import Dossier

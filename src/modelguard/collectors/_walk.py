@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from pathlib import PurePosixPath
 
-from attrs import evolve, field, frozen
+from attrs import Factory, evolve, field, frozen
 
+from modelguard.collectors._choosing import Choice
 from modelguard.formats.format import Format
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
@@ -35,6 +35,7 @@ class Reading:
     paths: frozenset[str]
     formats: tuple[Format, ...]
     depth: int = field(default=0)
+    choice: Choice = field(default=Factory(lambda reading: Choice(reading.formats), takes_self=True), eq=False)
 
     def inside(self, content: Content) -> Iterator[Fact]:
         """Read a part of a content one level deeper; deeper than the budget allows it is `Unread`."""
@@ -50,7 +51,7 @@ class Reading:
             yield self._empty(content)
             return
         accepting: list[Format] = []
-        for format_ in self.formats:
+        for format_ in self.choice.candidates(content):
             try:
                 if format_.accepts(content):
                     accepting.append(format_)
@@ -66,14 +67,14 @@ class Reading:
 
     def _compare_name(self, content: Content, accepting: list[Format]) -> Iterator[Fact]:
         """Tell when no format that the name promises is there; one of several is enough."""
-        claiming = claimants(self.formats, content.name)
+        claiming = self.choice.claimants(content.name)
         if claiming and not any(format_ in claiming or format_.name in _STAND_INS for format_ in accepting):
             yield _wrong_format(content, claiming)
 
     def _empty(self, content: Content) -> Fact:
         # A format of text may be empty, as `__init__.py` mostly is; formats with a beginning do not accept nothing.
         claiming = [
-            format_.name for format_ in claimants(self.formats, content.name) if not _accepts_nothing(format_, content)
+            format_.name for format_ in self.choice.claimants(content.name) if not _accepts_nothing(format_, content)
         ]
         if not claiming:
             return Noted(location=content.location, format="", rule="empty-file", detail="the file holds no bytes")
@@ -86,12 +87,6 @@ def _accepts_nothing(format_: Format, content: Content) -> bool:
         return format_.accepts(content)
     except Exception:  # noqa: BLE001  # a reader that stumbles over nothing has not accepted it
         return False
-
-
-def claimants(formats: Iterable[Format], name: str) -> list[Format]:
-    """Return the formats that loaders expect under this file name."""
-    last = PurePosixPath(name).name.lower()
-    return [format_ for format_ in formats if last in format_.whole_names or last.endswith(format_.endings)]
 
 
 def _guarded(content: Content, format_: Format, facts: Callable[[], Iterable[Fact]]) -> Iterator[Fact]:
@@ -118,7 +113,7 @@ def _head(content: Content, length: int = HEAD) -> bytes:
         return b""
 
 
-def _wrong_format(content: Content, claiming: list[Format]) -> Malformed:
+def _wrong_format(content: Content, claiming: tuple[Format, ...]) -> Malformed:
     names = " or ".join(format_.name for format_ in claiming)
     head = _head(content)
     detail = f"the name promises {names}, but the bytes are not; they begin with {head.hex(' ', 4)}"

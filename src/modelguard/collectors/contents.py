@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 
-from modelguard._registry import parts
+from modelguard.collectors._choosing import Choice, every_format
 from modelguard.collectors._walk import Reading
 from modelguard.collectors.collector import Case, Collector
 from modelguard.formats.format import Format
@@ -26,7 +25,9 @@ _FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
 )
 
-_DESCRIPTORS = Path("/proc/self/fd")
+_HELD_FLAGS = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0)
+
+_DESCRIPTORS = "/proc/self/fd"
 
 
 def gather(case: Case) -> Iterator[Fact]:
@@ -43,8 +44,9 @@ def read_artifacts(
     suffice for is `Unread`.
     """
     artifacts = tuple(artifacts)
-    known = parts("modelguard.formats", Format) if formats is None else formats
-    reading = Reading(budget=budget, paths=frozenset(artifact.path for artifact in artifacts), formats=known)
+    choice = every_format() if formats is None else Choice(formats)
+    paths = frozenset(artifact.path for artifact in artifacts)
+    reading = Reading(budget=budget, paths=paths, formats=choice.formats, choice=choice)
     for artifact in artifacts:
         yield from _read_artifact(artifact, reading)
 
@@ -60,38 +62,52 @@ def _read_artifact(artifact: Artifact, reading: Reading) -> Iterator[Fact]:
         yield Unread(location=location, format="", reason=str(error))
 
 
-@contextmanager
-def opened(artifact: Artifact) -> Iterator[Content]:
+class _Opened:
+    """The file of an artifact while it is open; written out, as a generator costs more than opening does."""
+
+    __slots__ = ("_artifact", "_descriptor")
+
+    def __init__(self, artifact: Artifact) -> None:
+        self._artifact = artifact
+        self._descriptor = -1
+
+    def __enter__(self) -> Content:
+        artifact = self._artifact
+        location = Location(artifact.path)
+        if artifact.reader is not None:
+            return Content(location=location, size=artifact.size, fetch=_told(artifact.reader), remote=True)
+        if artifact.file is None:
+            raise ReadError("the bytes of this file are not on this machine")
+        path = str(artifact.file)
+        held = (
+            path.rpartition("/")[0] == _DESCRIPTORS
+        )  # a link that only this process has, to a file that it holds open
+        self._descriptor = descriptor = os.open(path, _HELD_FLAGS if held else _FLAGS)
+        try:
+            self._look(os.fstat(descriptor))
+        except ReadError:
+            self.__exit__()
+            raise
+        return Content(location=location, size=artifact.size, fetch=_fetch_from(descriptor))
+
+    def _look(self, status: os.stat_result) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            raise ReadError("not a regular file")
+        if status.st_size != self._artifact.size:
+            raise ReadError(f"the file has {status.st_size} bytes, the snapshot promises {self._artifact.size}")
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def opened(artifact: Artifact) -> AbstractContextManager[Content]:
     """Open the file of an artifact for reading at offsets.
 
     Raises `ReadError` when there is no regular file of the promised size, `OSError` when it cannot be opened.
     """
-    if artifact.reader is not None:
-        yield Content(location=Location(artifact.path), size=artifact.size, fetch=_told(artifact.reader), remote=True)
-        return
-    if artifact.file is None:
-        raise ReadError("the bytes of this file are not on this machine")
-    with open_content(artifact.file, name=artifact.path) as content:
-        if content.size != artifact.size:
-            raise ReadError(f"the file has {content.size} bytes, the snapshot promises {artifact.size}")
-        yield content
-
-
-@contextmanager
-def open_content(file: Path, *, name: str = "") -> Iterator[Content]:
-    """Open a file for reading at offsets; `name` is the path under which its facts are filed.
-
-    Raises `ReadError` when it is not a regular file, `OSError` when it cannot be opened.
-    """
-    held = file.parent == _DESCRIPTORS  # a link that only this process has, to a file that it holds open
-    descriptor = os.open(file, _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if held else _FLAGS)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ReadError("not a regular file")
-        yield Content(location=Location(name or str(file)), size=status.st_size, fetch=_fetch_from(descriptor))
-    finally:
-        os.close(descriptor)
+    return _Opened(artifact)
 
 
 def _told(reader: Callable[[int, int], bytes]) -> Callable[[int, int], bytes]:

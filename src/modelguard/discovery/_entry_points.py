@@ -106,6 +106,22 @@ ENTRY_POINTS: tuple[EntryPoint, ...] = (
     EntryPoint("mlx_lm.load", "load", _HUB, keywords=("path_or_hf_repo",), hub=True),
     EntryPoint("timm.create_model", "load", _HUB, keywords=("model_name",), hub=True, shorthand="hf"),
     EntryPoint("open_clip.create_model*", "load", _HUB, keywords=("model_name",), hub=True, shorthand="hf-hub:"),
+    EntryPoint("fastembed.*TextEmbedding", "load", _HUB, keywords=("model_name",), hub=True),
+    EntryPoint("fastembed.*ImageEmbedding", "load", _HUB, keywords=("model_name",), hub=True),
+    EntryPoint("fastembed.*TextCrossEncoder", "load", _HUB, keywords=("model_name",), hub=True),
+    EntryPoint("flair.embeddings.*Transformer*Embeddings", "load", _HUB, keywords=("model",), hub=True),
+    EntryPoint("flair.embeddings.*FlairEmbeddings", "load", _PICKLE, keywords=("model",)),
+    EntryPoint("flair.embeddings.*WordEmbeddings", "load", _PICKLE, keywords=("embeddings",)),
+    EntryPoint("simpletransformers.*Model", "load", _HUB, position=1, keywords=("model_name",), hub=True),
+    EntryPoint("keybert.KeyBERT", "load", _HUB, position=9, keywords=("model",)),
+    EntryPoint("bertopic.BERTopic.load", "load", _PICKLE, keywords=("path",)),
+    EntryPoint("speechbrain.*.from_hparams", "load", "runs the YAML that it fetches", keywords=("source",), hub=True),
+    EntryPoint("nemo.*.restore_from", "load", _PICKLE, keywords=("restore_path",)),
+    EntryPoint("sglang.Engine", "load", _HUB, position=9, keywords=("model_path",), hub=True),
+    EntryPoint("lmdeploy.pipeline", "load", _HUB, keywords=("model_path",), hub=True),
+    EntryPoint("ctranslate2.Generator", "load", _DATA, keywords=("model_path",)),
+    EntryPoint("ctranslate2.Translator", "load", _DATA, keywords=("model_path",)),
+    EntryPoint("paddle.load", "load", _PICKLE, keywords=("path",)),
     EntryPoint("spacy.load", "load", "runs code of the package that it names", keywords=("name",)),
     EntryPoint("whisper.load_model", "load", _PICKLE, keywords=("name",)),
     EntryPoint("ultralytics.*YOLO", "load", _PICKLE, keywords=("model",)),
@@ -169,10 +185,16 @@ def _is_loose(pattern: str) -> bool:
 _TABLE = _by_last_word()
 _WORDS = sorted(
     {re.escape(row.name.rpartition(".")[2]).replace(r"\*", r"\w*") for row in ENTRY_POINTS}
-    | {"guarded", "guarded_load", "verified_snapshot"}
+    | {"guarded", "guarded_load", "guarded_open", "verified_snapshot"}
 )
 LAST_WORDS = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b".encode())
 """What a program must mention to load a model: the last word of some entry point, as a whole word."""
+
+
+@lru_cache(maxsize=4096)
+def is_last_word(word: str) -> bool:
+    """Tell whether some entry point or guard ends in this word."""
+    return LAST_WORDS.fullmatch(word.encode()) is not None
 
 
 @lru_cache(maxsize=4096)

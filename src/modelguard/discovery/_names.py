@@ -19,6 +19,11 @@ DEEPEST = 12
 """Steps from name to name that are followed."""
 _DEFAULT_OF = {"get": 1, "getenv": 1, "field": None, "Field": 0, "add_argument": None, "option": None, "Option": 0}
 
+# Nodes without a call or a binding below them, and what stands in fields beside nodes.
+_LEAVES = {ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, ast.Pass, ast.alias, str, int, bool, float, type(None)}
+_LEAVES |= {one for base in (ast.operator, ast.unaryop, ast.cmpop, ast.boolop) for one in base.__subclasses__()}
+_BINDING = {ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.withitem}
+
 Scope = tuple[int, ...]
 
 
@@ -39,26 +44,34 @@ class Names:
         self._read(tree, (), in_class=False)
 
     def _read(self, root: ast.AST, scope: Scope, *, in_class: bool) -> None:
+        """Go through the tree in the order of the text; most nodes are leaves or bind nothing."""
         stack: list[tuple[ast.AST, Scope, bool]] = [(root, scope, in_class)]
         while stack:
             node, scope, in_class = stack.pop()
             inner, class_body = scope, in_class
-            match node:
-                case ast.Import() | ast.ImportFrom():
-                    self._import(node)
-                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
-                    # A method does not see the names of its class's body.
-                    inner, class_body = (*(scope[:-1] if in_class else scope), id(node)), False
-                    self._defaults(node.args, inner)
-                case ast.ClassDef(name=name):
-                    inner, class_body = (*scope, id(node)), True
-                    self._classes |= set() if scope or in_class else {name}
-                case ast.Call():
-                    self.calls.append((node, scope))
-                    self._option(node)
-                case _:
-                    self._bind_statement(node, scope, in_class=in_class)
-            stack += [(child, inner, class_body) for child in reversed([*ast.iter_child_nodes(node)])]
+            kind = node.__class__
+            if kind is ast.Call:
+                self.calls.append((node, scope))  # type: ignore[arg-type]  # its class says so
+                self._option(node)  # type: ignore[arg-type]
+            elif kind in _BINDING:
+                self._bind_statement(node, scope, in_class=in_class)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                self._import(node)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                # A method does not see the names of its class's body.
+                inner, class_body = (*(scope[:-1] if in_class else scope), id(node)), False
+                self._defaults(node.args, inner)
+            elif isinstance(node, ast.ClassDef):
+                inner, class_body = (*scope, id(node)), True
+                self._classes |= set() if scope or in_class else {node.name}
+            start = len(stack)
+            for name in node._fields:
+                value = getattr(node, name, None)
+                if value.__class__ is list:
+                    stack += [(one, inner, class_body) for one in value if one.__class__ not in _LEAVES]
+                elif isinstance(value, ast.AST) and value.__class__ not in _LEAVES:
+                    stack.append((value, inner, class_body))
+            stack[start:] = stack[start:][::-1]
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:

@@ -6,7 +6,7 @@ import ast
 import warnings
 from collections.abc import Iterator
 
-from modelguard.discovery._entry_points import GUARDS, LAST_WORDS, WRAPPERS, EntryPoint, entry_point
+from modelguard.discovery._entry_points import GUARDS, LAST_WORDS, WRAPPERS, EntryPoint, entry_point, is_last_word
 from modelguard.discovery._names import Names, Scope
 from modelguard.discovery._neighbours import Neighbours
 from modelguard.discovery.reader import NotReadable, Reader
@@ -17,13 +17,9 @@ _REVISIONS = ("revision", "commit_id", "model_revision")
 
 def read(path: str, text: str, neighbours: Neighbours | None = None) -> Iterator[Use]:
     """Yield the uses in a Python file; `neighbours` tell what it imports. Raises `NotReadable` when it is none."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about escapes in foreign text; not this program's business
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise NotReadable(f"not Python that this Python reads: {error}") from None
-    names = Names(tree, neighbours)
+    names = None if neighbours is None else neighbours.seen.get(neighbours.file)
+    if names is None:
+        names = _names(text, neighbours)
     for call, scope in names.calls:
         try:
             yield from _of_call(path, call, scope, names)
@@ -31,7 +27,18 @@ def read(path: str, text: str, neighbours: Neighbours | None = None) -> Iterator
             raise NotReadable(f"line {call.lineno}: nested too deeply") from None
 
 
+def _names(text: str, neighbours: Neighbours | None) -> Names:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about escapes in foreign text; not this program's business
+            return Names(ast.parse(text), neighbours)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise NotReadable(f"not Python that this Python reads: {error}") from None
+
+
 def _of_call(path: str, call: ast.Call, scope: Scope, names: Names) -> Iterator[Use]:
+    if not _may_load(call.func, scope, names):
+        return
     callees = names.dotted(call.func, scope)
     if any(name in GUARDS for name in callees) or _is_wrapped(call.func, scope, names):
         shown = next((name for name in callees if name in GUARDS), "modelguard.guarded")
@@ -45,6 +52,18 @@ def _of_call(path: str, call: ast.Call, scope: Scope, names: Names) -> Iterator[
             guarded = model is not None and _comes_from_a_guard(model, scope, names)
             yield from _uses(path, call, scope, names, row, call_name=callee, guarded=guarded)
             return
+
+
+def _may_load(function: ast.expr, scope: Scope, names: Names) -> bool:
+    """Tell whether a callee can be an entry point: most end in no word of one, and need not be followed anywhere."""
+    match function:
+        case ast.Attribute(attr=word):
+            return is_last_word(word)
+        case ast.Name(id=word):
+            targets = (one.rpartition(".")[2] for one in names.imports.get(word, ()))
+            return any(map(is_last_word, (word, *targets))) or bool(names.bound(word, scope))
+        case _:
+            return True
 
 
 def _counts(row: EntryPoint, call: ast.Call) -> bool:
@@ -130,13 +149,14 @@ def _is_guard(call: ast.Call, scope: Scope, names: Names) -> bool:
 
 READER = Reader(
     name="python",
-    claims=lambda name: name.endswith((".py", ".pyw", ".pyi")),
+    claims=lambda name: name.endswith((".py", ".pyw")),
     hints=tuple(
         b"""
         torch pickle joblib dill shelve from_pretrained from_single_file load_lora transformers huggingface datasets
         vllm whisper mlx_lm timm open_clip spacy yolo fastai gensim flair fasttext mlflow stable_baselines3 keras
         tensorflow safetensors onnx openvino llama_cpp gguf xgboost lightgbm catboost coremltools numpy pandas skops
-        lightning modelguard
+        lightning modelguard fastembed simpletransformers keybert bertopic speechbrain nemo sglang lmdeploy ctranslate2
+        paddle
         """.split()
     ),
     words=LAST_WORDS,

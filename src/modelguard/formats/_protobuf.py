@@ -232,6 +232,12 @@ class Wire:
         return Message(kind, above, start, end, fields, self, frozenset(shortened)), below
 
 
+def first_bytes(shape: Mapping[int, int]) -> bytes:
+    """Return the bytes that a content of a shape can begin with, however long its first tag is written."""
+    low = {(number << 3 | wire) & 0x7F for number, wire in shape.items()}
+    return bytes(sorted(low | {byte | 0x80 for byte in low}))
+
+
 def _may_begin(head: bytes, shape: Mapping[int, int]) -> bool:
     """Tell whether the first field can be one of a shape; a tag of more than two bytes is left to the whole test."""
     if len(head) < 2 or (head[0] & head[1] & 0x80):

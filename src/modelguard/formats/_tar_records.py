@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from attrs import define, field, frozen
 
+from modelguard.formats.format import Clue
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 
@@ -51,6 +52,10 @@ class _Pending:
 
     values: dict[str, str] = field(factory=dict)
     faults: list[tuple[str, str]] = field(factory=list)
+
+
+CLUE = Clue(begins=rb".{148}[\x80\0 \t\n\r\x0b\x0c0-7]")
+"""What a header has where its checksum stands: an octal number, or one to the base 256."""
 
 
 def is_header(block: bytes) -> bool:

@@ -35,16 +35,17 @@ def text_fields(text: str, budget: Budget) -> Iterator[tuple[tuple[str, ...], st
     Raises `ReadError` for text that is not of this form, `BudgetSpent` for too deep nesting.
     """
     path: list[tuple[str, str, bool]] = []
-    name, in_list, value = "", False, ""
+    name, in_list = "", False
+    value: str | None = None  # the pieces of a text so far; an empty text is a value like any other
     for number, (kind, word) in enumerate(_tokens(text)):
         if number % 65_536 == 0:
             budget.spend_time()
-        if value and kind != "text":
+        if value is not None and kind != "text":
             yield (*(part for part, _, _ in path), name), value
-            value = ""
+            value = None
             name = name if in_list else ""
         if kind == "text":
-            value += _decoded(word)
+            value = (value or "") + _decoded(word)
         elif kind == "word" and name:
             yield (*(part for part, _, _ in path), name), word
             name = name if in_list else ""
@@ -64,10 +65,10 @@ def text_fields(text: str, budget: Budget) -> Iterator[tuple[tuple[str, ...], st
         elif word in ("[", "]"):
             in_list = word == "["
             name = name if in_list else ""
-    if value:
+    if value is not None:
         yield (*(part for part, _, _ in path), name), value
-    if path:
-        raise ReadError(f"text proto: ends within {path[-1][0]}")
+    if path or in_list or (name and value is None):
+        raise ReadError(f"text proto: ends within {path[-1][0] if path else name}")
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:

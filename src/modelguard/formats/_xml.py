@@ -70,6 +70,11 @@ def elements(content: Content, budget: Budget) -> Iterator[Element]:
     yield from found
 
 
+# A tag, a mark of byte order, or what Unicode takes for blank, as UTF-8.
+FIRST = b"<\xef \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\xc2\xe1\xe2\xe3"
+"""The bytes that something with a root element begins with."""
+
+
 def root_name(content: Content) -> str:
     """Return the name of the first element as the first bytes have it, or an empty string."""
     return content.once(_root_name)

@@ -94,6 +94,11 @@ def ends(content: Content) -> list[End]:
     return content.once(_ends)
 
 
+def has_directory(content: Content) -> bool:
+    """Tell whether there is an end record: formats that know their archives by the names in them need one."""
+    return bool(ends(content))
+
+
 def _ends(content: Content) -> list[End]:
     start = max(0, content.size - (NEAR_TAIL if content.remote else WINDOW))
     tail = content.read(start, content.size - start)

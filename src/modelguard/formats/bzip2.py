@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from modelguard.formats._compression import PICKLES, R_FILES, Expansion, read_stream
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
 
@@ -35,6 +35,7 @@ BZIP2 = Format(
     title="bzip2",
     reads="All streams, expanded within limits, by all formats.",
     looks_for="Damaged streams, bytes after the last stream, and bombs.",
+    clue=Clue(first=b"B"),
     accepts=lambda content: bool(_MAGIC.match(content.head(10))),
     read=read,
     endings=(".bz2", *PICKLES, *R_FILES),

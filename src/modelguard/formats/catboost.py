@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.formats._flatbuffer import Flat
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact, Header, Malformed
@@ -44,6 +44,7 @@ FORMAT = Format(
     title="CatBoost",
     reads="the description of the model and the names of its parts",
     looks_for="a description that does not fit, bytes that belong to no part",
+    clue=Clue(first=MAGIC[:1]),
     accepts=_accepts,
     read=_read,
     endings=(".cbm",),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from modelguard.formats._magic import Kind, kind_of, read_kind
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
 
@@ -40,6 +40,7 @@ FORMAT = Format(
     title="Table or database file",
     reads="The first and last bytes of Parquet, Arrow, Feather, ORC, Avro and SQLite.",
     looks_for="Nothing: tables are recognised so that they are not unknown.",
+    clue=Clue(first=b"PA\xffFOS"),
     accepts=accepts,
     read=read,
     endings=(".parquet", ".arrow", ".feather", ".orc", ".avro", ".sqlite", ".sqlite3"),

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from modelguard.formats._carriers import carried
-from modelguard.formats._protobuf import BYTES, VARINT, Message, Schema, Wire, has_shape
+from modelguard.formats._protobuf import BYTES, VARINT, Message, Schema, Wire, first_bytes, has_shape
 from modelguard.formats._references import reference
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
@@ -118,6 +118,7 @@ FORMAT = Format(
     title="Core ML",
     reads="every model, layer and operation; metadata; the names of weight files",
     looks_for="classes that the app must bring, linked models, weights outside the package",
+    clue=Clue(first=first_bytes(SHAPE)),
     accepts=_accepts,
     read=_read,
     endings=(".mlmodel",),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact, Header, Malformed, Tensor
@@ -59,6 +59,7 @@ FORMAT = Format(
     title="Core ML weights",
     reads="the description and the place of every array",
     looks_for="arrays that do not fit, bytes that belong to nothing",
+    clue=Clue(begins=rb".{4}\x02\0\0\0"),
     accepts=_accepts,
     read=_read,
     whole_names=("weight.bin",),

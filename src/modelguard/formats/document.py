@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from modelguard.formats._magic import Kind, kind_of, read_kind
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact, Noted
 
@@ -42,6 +42,7 @@ FORMAT = Format(
     title="Document",
     reads="The first bytes of PDF, PostScript and `.DS_Store`.",
     looks_for="Words by which a PDF acts when a person opens it; no loader does.",
+    clue=Clue(first=b"%\0"),
     accepts=accepts,
     read=read,
     endings=(".pdf", ".ps", ".eps"),

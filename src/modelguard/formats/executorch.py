@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.formats._flatbuffer import Flat, Table
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header, Malformed
@@ -69,6 +69,7 @@ FORMAT = Format(
     title="ExecuTorch program",
     reads="plans, operators, delegates and segments",
     looks_for="operators and delegates that are not the runtime's own, segments that do not fit",
+    clue=Clue(begins=rb".{4}ET\d\d"),
     accepts=_accepts,
     read=_read,
     endings=(".pte",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.formats._cursor import Cursor
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact, Header, Malformed, Tensor
@@ -108,6 +108,7 @@ FORMAT = Format(
     title="fastText",
     reads="settings, dictionary and the places of both matrices, to the last byte",
     looks_for="counts that do not fit, bytes after the end",
+    clue=Clue(first=MAGIC[:1]),
     accepts=_accepts,
     read=_read,
     endings=(".ftz",),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from modelguard.formats._magic import Kind, kind_of, read_kind
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
 
@@ -32,6 +32,7 @@ FORMAT = Format(
     title="Font",
     reads="The first bytes of TrueType, OpenType, collections and WOFF.",
     looks_for="Nothing: a font is recognised so that it is not unknown.",
+    clue=Clue(first=b"\0tOw"),
     accepts=accepts,
     read=read,
     endings=(".ttf", ".otf", ".ttc", ".woff", ".woff2"),

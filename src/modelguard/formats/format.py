@@ -37,13 +37,35 @@ class Walk(Protocol):
         ...
 
 
+SPACES = b" \t\n\r\x0b\x0c"
+"""What `\\s` and `lstrip` take for blank in bytes."""
+
+
+@frozen(kw_only=True)
+class Clue:
+    """What a content has to show before a format is asked whether it accepts it: any one of these is enough.
+
+    A clue never decides; it spares asking seventy formats about bytes that cannot be theirs. It has to be there
+    whenever `accepts` says yes, which the tests look for. `first` are first bytes; `endings` (each with its dot, lower
+    case) and `names` are those of the file; `begins` is a pattern for the first bytes, in which a dot is any byte;
+    `when` is a question about the content, best one that several formats share.
+    """
+
+    first: bytes = b""
+    endings: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    begins: bytes = b""
+    when: Callable[[Content], bool] | None = None
+
+
 @frozen(kw_only=True)
 class Format:
     """One file format.
 
     `reads` and `looks_for` are the two cells of its row in the table of formats, each one sentence. `endings` are
     file-name endings (lower case, with the dot) under which loaders expect this format: a file so named that the
-    format does not accept is reported. `whole_name` are exact file names (lower case) claimed in the same way.
+    format does not accept is reported. `whole_names` are exact file names (lower case) claimed in the same way.
+    Without a `clue` the format is asked about every content.
     """
 
     name: str
@@ -54,3 +76,4 @@ class Format:
     read: Callable[[Content, Walk], Iterable[Fact]]
     endings: tuple[str, ...] = ()
     whole_names: tuple[str, ...] = ()
+    clue: Clue | None = None

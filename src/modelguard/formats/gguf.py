@@ -14,7 +14,7 @@ from typing import Literal
 from modelguard.formats._carriers import carried, template
 from modelguard.formats._cursor import Cursor
 from modelguard.formats._gguf_values import Items, Value, read_text, read_value
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -205,6 +205,7 @@ FORMAT = Format(
     title="GGUF",
     reads="all keys and values; the place, type and shape of every tensor; chat templates",
     looks_for="counts, lengths and offsets that do not fit, trailing programs, and templates that reach out",
+    clue=Clue(first=b"G"),
     accepts=_accepts,
     read=_read,
     endings=(".gguf",),

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 
 from modelguard.formats._compression import PICKLES, R_FILES, Expansion, read_stream
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
 
@@ -33,6 +33,7 @@ GZIP = Format(
     title="gzip",
     reads="All members, expanded within limits, by all formats.",
     looks_for="Damaged members, bytes after the last member, and bombs.",
+    clue=Clue(first=_MAGIC[:1]),
     accepts=lambda content: content.head(3) == _MAGIC,
     read=read,
     endings=(".gz", ".tgz", ".nemo", *PICKLES, *R_FILES),

@@ -8,7 +8,7 @@ from posixpath import basename
 
 from modelguard.formats._requirements import asked_to_install
 from modelguard.formats._text import is_text, text_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact
 
@@ -118,6 +118,7 @@ FORMAT = Format(
     title="Sections and keys",
     reads="`.cfg` and `.ini` files up to 4 MB, without filling in variables.",
     looks_for="Functions and callbacks that spaCy looks up by name, packages that setup.cfg installs.",
+    clue=Clue(endings=_ENDINGS),
     accepts=accepts,
     read=read,
     endings=(".cfg", ".ini"),

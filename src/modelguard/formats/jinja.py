@@ -12,7 +12,7 @@ from typing import Any
 
 from modelguard.formats._template_nodes import asked_by_template
 from modelguard.formats._text import is_text, text_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact, Malformed
@@ -134,6 +134,7 @@ FORMAT = Format(
     reads="Templates up to 1 MB with Jinja's own parser, in files and inside configurations; nothing is rendered.",
     looks_for="Ways out of the sandbox (dunder names, `attr` with a computed name, frames, format strings), inclusion "
     "of files, work without bound, text that reacts to what a user writes.",
+    clue=Clue(endings=(".jinja", ".jinja2", ".j2")),
     accepts=accepts,
     read=read,
     endings=(".jinja", ".jinja2", ".j2"),

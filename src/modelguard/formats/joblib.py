@@ -12,7 +12,7 @@ from modelguard.formats import bzip2, gzip, lz4, xz, zlib
 from modelguard.formats._compression import Expansion, first_bytes
 from modelguard.formats._joblib_arrays import Arrays
 from modelguard.formats._joblib_stream import is_joblib, is_marked
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.picklevm.scanner import scan, scan_one
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -27,10 +27,14 @@ _COMPRESSIONS: tuple[tuple[Format, Callable[[Content], Expansion]], ...] = (
     (lz4.LZ4, lz4.expansion),
 )
 
+_PROTO = b"\x80"
+
 
 def accepts(content: Content) -> bool:
     """Tell whether joblib would read these bytes: a stream with arrays, or a pickle behind a compression."""
-    return is_joblib(content) or is_compressed(content)
+    if content.head(1) == _PROTO:  # which no compression begins with
+        return is_joblib(content)
+    return is_compressed(content)
 
 
 def is_compressed(content: Content) -> bool:
@@ -78,6 +82,7 @@ JOBLIB = Format(
         "Globals and calls as joblib sees them and as plain pickle would, pickles of object arrays, "
         "sizes of arrays, and pointers to other files."
     ),
+    clue=Clue(first=_PROTO + b"".join(form.clue.first for form, _ in _COMPRESSIONS if form.clue)),
     accepts=accepts,
     read=read,
     endings=(".joblib", ".pkl", ".pickle"),

@@ -15,7 +15,7 @@ from modelguard.formats._config_files import asked_by_file
 from modelguard.formats._config_keys import Place, asked_by_keys
 from modelguard.formats._json import LIMIT, Document, objects, parse_json, read_json
 from modelguard.formats._templates import templates_in
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact, Header, Noted
@@ -113,6 +113,7 @@ FORMAT = Format(
     reads="JSON up to 64 MB and 200 levels: configurations, tokenizers, indexes, manifests; keys that occur twice.",
     looks_for="Code that a loader would import (`auto_map`, `modules.json`, `model_index.json`), pointers to other "
     "models and out of the snapshot, kernels, calls by name, chat templates.",
+    clue=Clue(first=b"\xef \t\r\n{["),
     accepts=accepts,
     read=read,
     endings=(".json",),

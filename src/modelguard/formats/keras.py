@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import NEAR_TAIL, Content
 from modelguard.terms.facts import Fact, Header
@@ -42,6 +42,7 @@ FORMAT = Format(
     title="Keras 3 model",
     reads="the list of members; the zip, HDF5 and Keras configuration formats read what is in them",
     looks_for="nothing of its own",
+    clue=Clue(first=b"P"),
     accepts=_accepts,
     read=_read,
     endings=(".keras",),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from modelguard.formats._json import parse_json
 from modelguard.formats._keras_config import describes_an_object, keras_facts
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import CHUNK, Content
 from modelguard.terms.errors import ReadError
@@ -77,6 +77,7 @@ FORMAT = Format(
     title="Keras configuration",
     reads="every class, function and path that the configuration names, at any depth",
     looks_for="Lambda layers, classes outside Keras, names that fetch files or switch off safety, vocabulary paths",
+    clue=Clue(first=b"\xef\xbb\xbf \t\r\n{["),
     accepts=_accepts,
     read=_read,
 )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from modelguard.formats._json import parse_json
 from modelguard.formats._keras_config import keras_facts
-from modelguard.formats._protobuf import BYTES, VARINT, Schema, Wire, has_shape
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._protobuf import BYTES, VARINT, Schema, Wire, first_bytes, has_shape
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
@@ -52,6 +52,7 @@ FORMAT = Format(
     title="Keras metadata of a SavedModel",
     reads="the configuration of every object",
     looks_for="what Keras configurations are looked through for",
+    clue=Clue(first=first_bytes({1: BYTES})),
     accepts=_accepts,
     read=_read,
     whole_names=("keras_metadata.pb",),

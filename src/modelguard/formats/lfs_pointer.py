@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact, Malformed
 
@@ -39,6 +39,7 @@ FORMAT = Format(
     title="Git LFS pointer",
     reads="The whole pointer.",
     looks_for="A pointer in place of the bytes: what would be loaded is not here.",
+    clue=Clue(first=b"v"),
     accepts=accepts,
     read=read,
 )

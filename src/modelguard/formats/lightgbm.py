@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -72,6 +72,7 @@ FORMAT = Format(
     title="LightGBM",
     reads="settings and every tree",
     looks_for="trees whose arrays do not fit together or lead outside",
+    clue=Clue(first=b"t"),
     accepts=_accepts,
     read=_read,
 )

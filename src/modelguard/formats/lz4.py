@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from attrs import define, field
 
 from modelguard.formats._compression import PICKLES, Expansion, read_stream
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact
@@ -61,6 +61,7 @@ LZ4 = Format(
     title="LZ4 frame",
     reads="All frames, expanded within limits, by all formats; with the package lz4.",
     looks_for="Damaged frames, bytes after the last frame, and bombs.",
+    clue=Clue(first=_MAGIC[:1]),
     accepts=lambda content: content.head(4) == _MAGIC,
     read=read,
     endings=(".lz4", *PICKLES),

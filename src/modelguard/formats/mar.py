@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.formats._zip_archive import member_names
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._zip_records import has_directory
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact
 
@@ -46,6 +47,7 @@ MAR = Format(
     title="TorchServe archive",
     reads="The names of its members; the members are read through zip.",
     looks_for="That it brings a handler, and packages to install.",
+    clue=Clue(when=has_directory),
     accepts=accepts,
     read=read,
     endings=(".mar",),

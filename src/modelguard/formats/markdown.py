@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from modelguard.formats._text import is_text, text_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact, Noted
 
@@ -51,6 +51,7 @@ FORMAT = Format(
     title="Markdown",
     reads="Text up to 16 MB.",
     looks_for="Instructions that would have a person run or install something from elsewhere (noted only).",
+    clue=Clue(endings=(".md", ".markdown", ".mdx")),
     accepts=accepts,
     read=read,
     endings=(".md", ".markdown"),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from attrs import define, frozen
 
 from modelguard.formats._cursor import Cursor
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import BudgetSpent, ReadError
 from modelguard.terms.facts import Asks, Fact, Header, Noted
@@ -178,6 +178,7 @@ FORMAT = Format(
     title="MessagePack",
     reads="Every value to the end, without recursion, up to 20 million values and 512 levels.",
     looks_for="Pickles in its bytes, arrays of Python objects, extension types that nobody knows.",
+    clue=Clue(first=bytes((*range(0x81, 0x90), *range(0x91, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF))),
     accepts=accepts,
     read=read,
     endings=_ENDINGS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.formats._json import objects, read_json
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header
@@ -54,6 +54,7 @@ FORMAT = Format(
     title="MXNet symbol",
     reads="every node of the graph",
     looks_for="operators that call Python or compiled programs",
+    clue=Clue(first=SPACES + b"{"),
     accepts=_accepts,
     read=_read,
 )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Fact, Header, Permission
@@ -121,6 +121,7 @@ FORMAT = Format(
     title="Machine code",
     reads="The first bytes of ELF, PE, Mach-O, WebAssembly, class and dex files, static libraries, bytecode.",
     looks_for="That it is there at all: what machine code does is not read.",
+    clue=Clue(first=b"\x7fM\xcf\xce\xfe\xbe\xca\0d!B\xde", endings=(".pyc", ".pyo")),
     accepts=accepts,
     read=read,
     endings=(".so", ".dll", ".dylib", ".pyd", ".exe", ".wasm", ".class", ".dex", ".pyc"),

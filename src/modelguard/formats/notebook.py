@@ -7,7 +7,7 @@ from typing import Any
 
 from modelguard.formats._json import read_json
 from modelguard.formats._python_code import analyse
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Fact, Noted
@@ -84,6 +84,7 @@ FORMAT = Format(
     title="Jupyter notebook",
     reads="The code cells, as Python and as lines for a shell; outputs as text.",
     looks_for="What the code can do when a person runs it; no loader does.",
+    clue=Clue(endings=(".ipynb",)),
     accepts=accepts,
     read=read,
     endings=(".ipynb",),

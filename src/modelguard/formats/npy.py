@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.picklevm.scanner import scan, scan_one
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -164,6 +164,7 @@ NPY = Format(
     title="NumPy array",
     reads="The header of each array in the file, and the pickle of arrays of objects.",
     looks_for="Globals and calls in pickled elements, headers that NumPy does not write, and bytes after the array.",
+    clue=Clue(first=_MAGIC[:1]),
     accepts=lambda content: content.head(6) == _MAGIC,
     read=read,
     endings=(".npy",),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.formats._zip_archive import member_names
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._zip_records import has_directory
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact, Header
 
@@ -28,6 +29,7 @@ NPZ = Format(
     title="NumPy archive",
     reads="The names of the arrays; the arrays are read as ZIP members.",
     looks_for="Nothing beyond what zip and npy look for.",
+    clue=Clue(when=has_directory),
     accepts=accepts,
     read=read,
     endings=(".npz",),

@@ -14,9 +14,9 @@ from attrs import define, field
 
 from modelguard.formats import _onnx_schema as schema
 from modelguard.formats._carriers import carried
-from modelguard.formats._protobuf import Message, Wire, has_shape
+from modelguard.formats._protobuf import Message, Wire, first_bytes, has_shape
 from modelguard.formats._references import reference, target_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header, Malformed, Noted, Permission, Tensor
@@ -228,6 +228,7 @@ FORMAT = Format(
     title="ONNX",
     reads="every message: graphs, subgraphs, functions, training graphs, tensors, metadata",
     looks_for="external data outside the model, operators of plug-ins, Python operators, compiled contexts",
+    clue=Clue(first=first_bytes(schema.MODEL_SHAPE)),
     accepts=_accepts,
     read=_read,
     endings=(".onnx",),

@@ -14,7 +14,7 @@ from modelguard.formats import _onnx_schema as schema
 from modelguard.formats._json import objects, read_json
 from modelguard.formats._references import reference
 from modelguard.formats._text_proto import text_fields
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -115,6 +115,7 @@ FORMAT = Format(
     title="ONNX as text",
     reads="operators, domains and external data of every graph and function, as JSON or text of protocol buffers",
     looks_for="external data outside the model, operators of plug-ins, Python operators",
+    clue=Clue(first=SPACES + b"#iog<{"),
     accepts=_accepts,
     read=_read,
     endings=(".onnxjson", ".onnxtxt"),

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 
 from modelguard.formats._references import reference
-from modelguard.formats._xml import elements, root_name
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._xml import FIRST, elements, root_name
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header, Malformed
@@ -18,6 +18,7 @@ from modelguard.terms.facts import Asks, Fact, Header, Malformed
 NAME = "openvino"
 LARGEST = (1 << 63) - 1
 # Versions of OpenVINO's own operator sets; models of the old form (before version 10) name none.
+_XML = re.compile(r"\.xml\Z", re.IGNORECASE)
 _OWN_SET = re.compile(r"opset\d{1,2}|experimental|ie_internal_opset|")
 
 
@@ -48,7 +49,7 @@ def _read(content: Content, walk: Walk) -> Iterator[Fact]:
     properties = {"layers": str(layers), "operator-sets": printable(", ".join(sorted(sets)))[:500]}
     yield Header(location=at, format=NAME, properties=properties)
     if stored:
-        numbers = at.path.rpartition("/")[2].removesuffix(".xml") + ".bin"
+        numbers = _XML.sub("", at.path.rpartition("/")[2]) + ".bin"
         yield from reference(numbers, at, walk, what="the numbers of the model", raw=True)
 
 
@@ -65,6 +66,7 @@ FORMAT = Format(
     title="OpenVINO",
     reads="every layer and the place of its numbers",
     looks_for="layers of extension libraries, document types and entities, missing numbers",
+    clue=Clue(first=FIRST),
     accepts=_accepts,
     read=_read,
 )

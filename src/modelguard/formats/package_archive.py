@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Fact, Permission
@@ -76,6 +76,7 @@ FORMAT = Format(
     title="Package to install",
     reads="The first bytes of wheels, eggs, jars, apps, and packages of Debian, RPM, macOS and Windows.",
     looks_for="That it is there at all.",
+    clue=Clue(first=b"P!\xedx\xd0"),
     accepts=accepts,
     read=read,
 )

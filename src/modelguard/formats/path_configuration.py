@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from modelguard.formats._text import is_text, text_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact
 
@@ -41,6 +41,7 @@ FORMAT = Format(
     title="Python path configuration",
     reads="Text named `.pth`, up to 1 MB.",
     looks_for="Lines that Python runs whenever it starts.",
+    clue=Clue(endings=(".pth",)),
     accepts=accepts,
     read=read,
 )

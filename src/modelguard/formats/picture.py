@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from modelguard.formats._magic import Kind, kind_of, read_kind, size_field
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact
@@ -23,6 +23,8 @@ def _png_end(content: Content) -> int:
         header = content.read(offset, 8)
         offset += _PNG_CHUNK + int.from_bytes(header[:4], "big")
         if header[4:] == b"IEND":
+            if offset > content.size:
+                raise ReadError("PNG ends within its last chunk")
             return offset
     raise ReadError(f"PNG has more than {_MOST_CHUNKS} chunks")
 
@@ -61,6 +63,7 @@ FORMAT = Format(
     title="Picture",
     reads="The first bytes of PNG, JPEG, GIF, WebP, BMP, TIFF, ICO, AVIF and HEIC; PNG and WebP to their end.",
     looks_for="Bytes behind the end of the picture, which are read as files of their own.",
+    clue=Clue(first=b"\x89\xffGRBIM\0"),
     accepts=accepts,
     read=read,
     endings=(".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ico", ".avif", ".heic"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelguard.formats._xml import elements, root_name
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._xml import FIRST, elements, root_name
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header, Noted
@@ -52,6 +52,7 @@ FORMAT = Format(
     title="PMML",
     reads="every element",
     looks_for="document types and entities, functions that are Java classes, tables elsewhere",
+    clue=Clue(first=FIRST),
     accepts=_accepts,
     read=_read,
     endings=(".pmml",),

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 
 from modelguard.formats._zip_archive import member_names
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._zip_records import has_directory
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact
 
@@ -47,6 +48,7 @@ PT2 = Format(
     title="torch.export program",
     reads="The names of its members; the members are read through zip.",
     looks_for="That it is a program, and members with machine code.",
+    clue=Clue(when=has_directory),
     accepts=accepts,
     read=read,
     endings=(".pt2",),

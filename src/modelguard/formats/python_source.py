@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from posixpath import basename
 
 from modelguard.formats._python_code import LIMIT, Code, analyse
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import BudgetSpent, ReadError
 from modelguard.terms.facts import Asks, Fact
@@ -87,6 +87,7 @@ FORMAT = Format(
     reads="Source up to 8 MB, parsed with `ast` and never run: imports, names and calls, `as` followed.",
     looks_for="That it is there at all; and code that runs text, starts processes, opens connections, unpickles, loads "
     "libraries, writes files, hides what it does.",
+    clue=Clue(first=b"#", endings=_ENDINGS),
     accepts=accepts,
     read=read,
     endings=_ENDINGS,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from modelguard.formats._magic import Kind, kind_of, read_kind, size_field
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
 
@@ -41,6 +41,7 @@ FORMAT = Format(
     title="Sound or film",
     reads="The first bytes of WAV, FLAC, MP3, Ogg, MP4, Matroska and AVI; WAV to its end.",
     looks_for="Bytes behind the end of the recording, which are read as files of their own.",
+    clue=Clue(first=b"RfI\xffO\0\x1a"),
     accepts=accepts,
     read=read,
     endings=(".wav", ".flac", ".mp3", ".ogg", ".mp4", ".m4a", ".webm", ".mkv", ".avi", ".mov"),

@@ -8,7 +8,7 @@ from posixpath import basename
 
 from modelguard.formats._requirements import asked_to_install
 from modelguard.formats._text import is_text, text_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
 
@@ -36,6 +36,7 @@ FORMAT = Format(
     title="List of packages",
     reads="Requirements and constraints of pip, packages.txt, Pipfile, up to 1 MB.",
     looks_for="Packages that something would install, above all from elsewhere than the package index.",
+    clue=Clue(endings=(".txt", ".in", ".pip"), names=("pipfile",)),
     accepts=accepts,
     read=read,
     whole_names=("requirements.txt", "packages.txt"),

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from modelguard.formats._carriers import carried
 from modelguard.formats._json import parse_json
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -172,6 +172,7 @@ FORMAT = Format(
     title="safetensors",
     reads="the whole header; the place, type and shape of every tensor",
     looks_for="wrong lengths, duplicate keys, overlaps, gaps, trailing bytes, and programs in metadata",
+    clue=Clue(begins=rb".{6}\0\0[ \t\r\n]*\{"),
     accepts=_accepts,
     read=_read,
     endings=(".safetensors",),

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 from modelguard.formats._json import parse_json
 from modelguard.formats._keras_config import keras_facts
-from modelguard.formats._protobuf import BYTES, VARINT, Message, Schema, Wire, has_shape
+from modelguard.formats._protobuf import BYTES, VARINT, Message, Schema, Wire, first_bytes, has_shape
 from modelguard.formats._references import reference
 from modelguard.formats._tensorflow_graph import GRAPH_SCHEMA, Graphs
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
@@ -127,6 +127,7 @@ FORMAT = Format(
     title="TensorFlow SavedModel",
     reads="every node of every graph and function; signatures, assets, savers, notes of Keras",
     looks_for="operators that reach files, the network, Python or machine code; assets outside the model",
+    clue=Clue(first=first_bytes({1: VARINT, 2: BYTES})),
     accepts=_accepts,
     read=_read,
     whole_names=("saved_model.pb",),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelguard.formats._protobuf import BYTES, VARINT, Wire, has_shape
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._protobuf import BYTES, VARINT, Wire, first_bytes, has_shape
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact, Header
 
@@ -30,6 +30,7 @@ FORMAT = Format(
     title="SavedModel fingerprint",
     reads="all of it",
     looks_for="nothing: it holds numbers only",
+    clue=Clue(first=first_bytes(SHAPE)),
     accepts=_accepts,
     read=_read,
     whole_names=("fingerprint.pb",),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import BEGINNING, Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact
@@ -50,6 +50,16 @@ _FURTHER = tuple(row for row in _MARKS if row[0])
 _SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
 
 
+_FIRST_BYTES = bytes(sorted({mark[0] for mark in _FIRST} | set(range(0x50, 0x60))))
+
+
+def _has_further_mark(content: Content) -> bool:
+    """Tell whether one of the marks that do not stand at the beginning is there."""
+    return any(
+        content.size >= offset + len(mark) and content.read(offset, len(mark)) == mark for offset, mark, _ in _FURTHER
+    )
+
+
 def what_is(content: Content) -> str:
     """Return what kind of sealed bytes a content begins with, or an empty string."""
     head = content.head(BEGINNING)
@@ -73,6 +83,7 @@ SEALED = Format(
     title="Other archives and encrypted files",
     reads="Only that it is one: 7z, RAR, ar, cpio, cabinet, lzip, compress, snappy, openssl, age, OpenPGP and others.",
     looks_for="Nothing: what is inside stays unread, which refuses the model.",
+    clue=Clue(first=_FIRST_BYTES, when=_has_further_mark),
     accepts=lambda content: bool(what_is(content)),
     read=read,
     endings=(".7z", ".rar", ".cpio", ".cab", ".lz", ".br"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from modelguard.formats._protobuf import BYTES, FIXED32, VARINT, Wire, has_shape
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact, Header, Malformed
@@ -62,6 +62,7 @@ FORMAT = Format(
     title="SentencePiece model",
     reads="The fields of the protocol buffer to its end, and the number of pieces.",
     looks_for="Fields that the schema does not have, and pieces too long to be vocabulary.",
+    clue=Clue(first=b"\x0a"),
     accepts=accepts,
     read=read,
     whole_names=("spiece.model", "sentencepiece.bpe.model"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from posixpath import basename
 
 from modelguard.formats._text import is_text, text_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact
 
@@ -70,6 +70,7 @@ FORMAT = Format(
     title="Script",
     reads="Shell, PowerShell, batch and other scripts, Dockerfiles and Makefiles, up to 16 MB of text.",
     looks_for="That it is there at all; words by which it downloads, decodes, persists or deletes.",
+    clue=Clue(first=b"#", endings=_ENDINGS + _OTHER_ENDINGS, names=_WHOLE_NAMES),
     accepts=accepts,
     read=read,
     endings=(".sh", ".bash", ".ps1", ".bat", ".cmd"),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from modelguard.formats._json import objects, read_json
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.picklevm.knowledge.lookup import grants_for, hazard_of
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import CHUNK, NEAR_TAIL, Content
@@ -112,6 +112,7 @@ FORMAT = Format(
     title="skops",
     reads="every object of the schema, at any depth; the zip and numpy formats read the rest",
     looks_for="classes and functions that no profile grants, methods, loaders that do not exist",
+    clue=Clue(first=SPACES + b"P{"),
     accepts=_accepts,
     read=_read,
     endings=(".skops",),

@@ -117,6 +117,7 @@ TAR = Format(
     title="tar archive",
     reads="Every member, also behind the end of the archive, by all formats.",
     looks_for="Links, devices, holes, paths that lead out, contradicting headers, duplicates, hidden bytes.",
+    clue=records.CLUE,
     accepts=accepts,
     read=read,
     endings=(".tar", ".nemo"),

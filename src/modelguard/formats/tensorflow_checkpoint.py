@@ -6,6 +6,7 @@ Source: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/pro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from modelguard.formats._cursor import Cursor, over
@@ -18,6 +19,7 @@ from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Fact, Header, Malformed, RawNumbers, Tensor
 
 NAME = "tensorflow-checkpoint"
+_INDEX = re.compile(r"\.index\Z", re.IGNORECASE)
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 FOOTER = 48
 LARGEST_BLOCK = 64 << 20
@@ -74,7 +76,7 @@ def _data_files(at: Location, shards: int, walk: Walk) -> Iterator[Fact]:
     if not 0 < shards <= MOST_SHARDS:
         yield _malformed(at, "shards", f"{shards} data files")
         return
-    prefix = at.path.removesuffix(".index").rpartition("/")[2]
+    prefix = _INDEX.sub("", at.path.rpartition("/")[2])
     for number in range(shards):
         file = f"{prefix}.data-{number:05d}-of-{shards:05d}"
         if at.members or target_of(at, file) not in walk.paths:

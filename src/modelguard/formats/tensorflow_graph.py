@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from modelguard.formats._protobuf import BYTES, VARINT, Wire, has_shape
+from modelguard.formats._protobuf import BYTES, VARINT, Wire, first_bytes, has_shape
 from modelguard.formats._tensorflow_graph import GRAPH_SCHEMA, Graphs
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact, Header
@@ -16,9 +16,11 @@ NAME = "tensorflow-graph"
 _OPERATOR = re.compile(rb"[A-Za-z_][A-Za-z0-9_>./]*")
 
 
+_SHAPE = {1: BYTES, 2: BYTES, 3: VARINT, 4: BYTES, 5: BYTES}
+
+
 def _accepts(content: Content) -> bool:
-    shape = {1: BYTES, 2: BYTES, 3: VARINT, 4: BYTES, 5: BYTES}
-    return has_shape(content, shape, frozenset({1})) and _begins_with_a_node(content)
+    return has_shape(content, _SHAPE, frozenset({1})) and _begins_with_a_node(content)
 
 
 def _begins_with_a_node(content: Content) -> bool:
@@ -52,6 +54,7 @@ FORMAT = Format(
     title="TensorFlow graph",
     reads="every node of the graph and of its functions",
     looks_for="operators that reach files, the network, Python or machine code",
+    clue=Clue(first=first_bytes(_SHAPE)),
     accepts=_accepts,
     read=_read,
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from modelguard.formats._references import reference
 from modelguard.formats._tensorflow_ops import COMPUTING, REACHING
 from modelguard.formats._text_proto import text_fields
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -65,6 +65,7 @@ FORMAT = Format(
     title="TensorFlow graph as text",
     reads="every node of every graph and function, and assets",
     looks_for="operators that reach files, the network, Python or machine code; assets outside the model",
+    clue=Clue(first=SPACES + b"\xef#smnlv"),
     accepts=_accepts,
     read=_read,
     whole_names=("saved_model.pbtxt",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact
 
@@ -26,6 +26,7 @@ FORMAT = Format(
     title="TensorRT engine",
     reads="nothing but what it is: the format is not public",
     looks_for="nothing: an engine always needs a permission",
+    clue=Clue(first=b"fp"),
     accepts=_accepts,
     read=_read,
     endings=(".engine", ".trt", ".plan"),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from modelguard.formats._carriers import carried
 from modelguard.formats._flatbuffer import Flat, Table
 from modelguard.formats._tensorflow_ops import COMPUTING, REACHING
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header, Malformed, Noted, Permission, Tensor
@@ -187,6 +187,7 @@ FORMAT = Format(
     title="TensorFlow Lite",
     reads="every operator, tensor, buffer and subgraph",
     looks_for="indices and offsets that do not fit, custom operators, TensorFlow operators that reach out",
+    clue=Clue(begins=rb".{4}TFL3"),
     accepts=_accepts,
     read=_read,
     endings=(".tflite", ".lite"),

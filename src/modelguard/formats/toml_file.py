@@ -12,7 +12,7 @@ from modelguard.formats._config_keys import Place, asked_by_keys
 from modelguard.formats._json import objects
 from modelguard.formats._requirements import asked_to_install
 from modelguard.formats._text import is_text, text_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Fact
@@ -74,6 +74,7 @@ FORMAT = Format(
     title="TOML",
     reads="TOML up to 4 MB and 100 levels.",
     looks_for="Packages that something would install, builds that run code, and the keys that JSON is searched for.",
+    clue=Clue(endings=(".toml",)),
     accepts=accepts,
     read=read,
     endings=(".toml",),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from modelguard.formats._torch_storages import Storage, Storages
 from modelguard.formats._torch_stream import is_protocol_1001, is_torch_stream, storage_keys
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.picklevm.scanner import scan, scan_one
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -89,6 +89,7 @@ TORCH_LEGACY = Format(
     title="PyTorch checkpoint (legacy stream)",
     reads="All five pickles with torch's persistent ids, and the storages behind them.",
     looks_for="Globals and calls in any of the pickles, storages that disagree with them, bytes that torch ignores.",
+    clue=Clue(first=b"\x80"),
     accepts=is_torch_stream,
     read=read,
     endings=(".pt", ".pth", ".ckpt"),

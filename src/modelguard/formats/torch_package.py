@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 
 from modelguard.formats._zip_archive import member_names
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._zip_records import has_directory
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact
 
@@ -39,6 +40,7 @@ TORCH_PACKAGE = Format(
     title="torch.package archive",
     reads="The names of its members; the members are read through zip.",
     looks_for="That it brings Python modules, which run when it is imported.",
+    clue=Clue(when=has_directory),
     accepts=accepts,
     read=read,
 )

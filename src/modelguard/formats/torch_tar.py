@@ -42,6 +42,7 @@ TORCH_TAR = Format(
     title="PyTorch checkpoint (tar)",
     reads="Only that it is one; the members are read through tar.",
     looks_for="That loading it takes the oldest reader of torch, which unpickles members on its own.",
+    clue=records.CLUE,
     accepts=accepts,
     read=read,
     endings=(".pt", ".pth", ".ckpt"),

@@ -10,8 +10,8 @@ from modelguard.formats._torch_records import TorchArchive, TorchRecord, is_expe
 from modelguard.formats._torch_storages import Storage, Storages
 from modelguard.formats._torchscript_code import asked_by_code
 from modelguard.formats._zip_archive import open_archive
-from modelguard.formats._zip_records import STORED
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._zip_records import STORED, has_directory
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.formats.zip import check_crc, expanded_entry, read_entry
 from modelguard.picklevm.scanner import scan
 from modelguard.terms.content import Content
@@ -176,6 +176,7 @@ TORCH_ZIP = Format(
         "Globals and calls of the pickle; storages that are missing, unused or of another size than the pickle says; "
         "records whose names or contents torch and other readers understand differently."
     ),
+    clue=Clue(when=has_directory),
     accepts=is_torch_zip,
     read=read,
     endings=(".pt", ".pth", ".ckpt", ".ptl"),

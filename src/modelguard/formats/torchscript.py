@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from modelguard.formats._torch_records import is_program_name, is_torch_zip
 from modelguard.formats._zip_archive import member_names
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._zip_records import has_directory
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact
 
@@ -38,6 +39,7 @@ TORCHSCRIPT = Format(
     title="TorchScript program",
     reads="The source files under `code/` and the pickles `data.pkl` and `constants.pkl`, through torch-zip.",
     looks_for="That there is a program at all, operators that read or write files, and operators of plug-ins.",
+    clue=Clue(when=has_directory),
     accepts=accepts,
     read=read,
     endings=(".jit", ".torchscript"),

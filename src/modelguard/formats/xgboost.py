@@ -13,7 +13,7 @@ from typing import Any
 
 from modelguard.formats._json import objects, read_json
 from modelguard.formats._ubjson import read_ubjson
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -105,6 +105,7 @@ FORMAT = Format(
     title="XGBoost",
     reads="the whole model, as JSON or UBJSON; every array of every tree",
     looks_for="trees whose arrays do not fit together or lead outside, keys that stand twice",
+    clue=Clue(first=SPACES + b"{b"),
     accepts=_accepts,
     read=_read,
     endings=(".ubj", ".xgb"),

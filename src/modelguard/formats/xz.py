@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 
 from modelguard.formats._compression import PICKLES, R_FILES, Expansion, expands, read_stream
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
 
@@ -53,6 +53,7 @@ XZ = Format(
     title="xz and LZMA",
     reads="All streams, expanded within limits, by all formats.",
     looks_for="Damaged streams, bytes after the last stream, dictionaries of more than 256 MiB, and bombs.",
+    clue=Clue(first=b"\xfd\x5d"),
     accepts=lambda content: content.head(6) == _MAGIC or is_lzma_alone(content),
     read=read,
     endings=(".xz", ".lzma", ".txz", *PICKLES, *R_FILES),

@@ -16,7 +16,7 @@ from modelguard.formats._json import objects
 from modelguard.formats._templates import templates_in
 from modelguard.formats._text import is_text, text_of
 from modelguard.formats._yaml import Yaml, parse_yaml
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Malformed, Permission
 
@@ -132,6 +132,7 @@ FORMAT = Format(
     reads="YAML up to 16 MB and 100 levels from its event stream, without constructing what tags name.",
     looks_for="Tags and `_target_` that call Python, resolvers of OmegaConf, loader modules of MLflow, packages to "
     "install, bombs of aliases, keys that occur twice.",
+    clue=Clue(first=b"%", endings=_ENDINGS, names=_WHOLE_NAMES),
     accepts=accepts,
     read=read,
     endings=_ENDINGS,

@@ -12,8 +12,8 @@ from attrs import define
 from modelguard.formats._expansion import STEP, expanded
 from modelguard.formats._torch_records import torch_members
 from modelguard.formats._zip_archive import Archive, Entry, looks_like_zip, open_archive
-from modelguard.formats._zip_records import DEFLATED, STORED
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._zip_records import DEFLATED, STORED, has_directory
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact, Malformed, Member, Noted, Unread
@@ -171,6 +171,7 @@ ZIP = Format(
         "Disagreement between directory, local headers and end records, hidden or overlapping bytes, duplicates, "
         "links, encryption, unknown methods, wrong checksums and bombs."
     ),
+    clue=Clue(first=b"P", when=has_directory),
     accepts=looks_like_zip,
     read=read_zip,
     endings=(".zip", ".npz", ".pt", ".pth", ".ckpt", ".pt2", ".ptl", ".mar", ".keras", ".skops", ".jit"),

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 
 from modelguard.formats._compression import PICKLES, Expansion, expands, read_stream
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact
@@ -51,6 +51,7 @@ ZLIB = Format(
     title="zlib",
     reads="The stream, expanded within limits, by all formats.",
     looks_for="Damaged data, bytes after the stream, and bombs.",
+    clue=Clue(first=b"Z" + bytes(low | 8 for low in range(0, 0x80, 0x10))),
     accepts=accepts,
     read=read,
     endings=(".z", *PICKLES),

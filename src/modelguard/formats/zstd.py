@@ -8,7 +8,7 @@ from typing import Any
 from attrs import define, field
 
 from modelguard.formats._compression import Expansion, read_stream
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact
@@ -67,6 +67,7 @@ ZSTD = Format(
     title="Zstandard",
     reads="All frames, expanded within limits, by all formats; with the package zstandard.",
     looks_for="Damaged frames, bytes after the last frame, windows of more than 128 MiB, and bombs.",
+    clue=Clue(first=_MAGIC[:1]),
     accepts=lambda content: content.head(4) == _MAGIC,
     read=read,
     endings=(".zst",),

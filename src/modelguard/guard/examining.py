@@ -9,8 +9,8 @@ from pathlib import Path
 from attrs import evolve
 
 from modelguard._registry import parts
-from modelguard.checks.check import Check
 from modelguard.collectors.collector import Case, Collector
+from modelguard.guard.asking import findings_about
 from modelguard.guard.gate import Gate
 from modelguard.licenses.lineage import Known
 from modelguard.lock import Entry
@@ -92,7 +92,7 @@ def examine_snapshot(
     )
     chosen = [one for one in _collectors() if (one.offline if collectors is None else one.name in set(collectors))]
     dossier = Dossier(snapshot=snapshot, facts=tuple(gather(case, chosen)))
-    findings = tuple(finding for check in checks() for finding in check.ask(dossier))
+    findings = findings_about(dossier)
     verdict = judge(findings, gate.policy, _circumstances(case))
     return Examination(snapshot=snapshot, dossier=dossier, findings=findings, verdict=verdict)
 
@@ -134,11 +134,6 @@ def gather(case: Case, collectors: Iterable[Collector]) -> list[Fact]:
             location = Location(case.snapshot.ref.key)
             facts.append(Unread(location=location, format=collector.name, reason=error.message))
     return facts
-
-
-def checks() -> tuple[Check, ...]:
-    """Return every check, by module name."""
-    return parts("modelguard.checks", Check)
 
 
 def default_profiles() -> frozenset[str]:

@@ -65,7 +65,7 @@ def guarded_load(
     `SourceError` when bytes that are not in the store cannot be fetched.
     """
     gate = with_wishes(gate or Gate.open(), verify, strict)
-    standing = _KEPT.enter_context(admitted(ref, gate))
+    standing = _KEPT.enter_context(admitted(ref, gate, early=True))
     return _load(standing, gate, loader, file or standing.inner, args, options)
 
 
@@ -93,7 +93,7 @@ def guarded(load: Callable[..., Loaded], *, gate: Gate | None = None) -> Callabl
     @functools.wraps(load)
     def checked(ref: str | os.PathLike[str], *args: Any, **options: Any) -> Loaded:
         opened = gate or Gate.open()
-        standing = _KEPT.enter_context(admitted(ref, opened))
+        standing = _KEPT.enter_context(admitted(ref, opened, early=True))
         file = standing.inner or standing.only_file
         if known is None:
             args = (load, *args)
@@ -128,6 +128,15 @@ def with_wishes(gate: Gate, verify: Verify | None, strict: bool | None) -> Gate:
 def _load(
     standing: Standing, gate: Gate, loader: str | None, file: str | None, args: tuple[Any, ...], options: dict[str, Any]
 ) -> Any:
+    try:
+        return _loaded(standing, gate, loader, file, args, options)
+    finally:
+        standing.settle()  # refuses whatever came of bytes that are not the approved ones, an error as well
+
+
+def _loaded(
+    standing: Standing, gate: Gate, loader: str | None, file: str | None, args: tuple[Any, ...], options: dict[str, Any]
+) -> Any:
     formats = _formats(standing.examination)
     chosen, target = choose(formats, file, loader)
     sealed = {path: place for path, place in standing.sealed.items() if path in formats}
@@ -143,6 +152,9 @@ def _load(
         options=options,
     )
     if not standing.sealed:
+        if not chosen.runs_nothing:
+            chosen.prepare()  # the framework is imported while the bytes are hashed
+            standing.settle()
         return chosen.load(handover)
     with untouched(standing.root, sealed.items()):
         return chosen.load(handover)

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 from attrs import evolve, field, frozen
@@ -15,9 +14,9 @@ from modelguard.guard.examining import examine_known, examine_snapshot
 from modelguard.guard.gate import Gate
 from modelguard.guard.memory import sealed_files
 from modelguard.guard.pinning import recorded
+from modelguard.guard.underway import Underway, examined, hashed_meanwhile
 from modelguard.lock import Entry
 from modelguard.sources import stamps
-from modelguard.sources.hashing import at_once, hash_file
 from modelguard.sources.local import in_place
 from modelguard.sources.source import source_for
 from modelguard.sources.views import withdraw
@@ -33,7 +32,7 @@ class Standing:
     """A model that may be loaded: its entry, a private directory with exactly its files, and what was examined.
 
     `inner` is the file that the reference pointed at within the model, if it did. `sealed` are the files in sealed
-    memory, by path, when the model is handed over so.
+    memory, by path, when the model is handed over so. `underway` is the hashing that has not ended yet: see `settle`.
     """
 
     entry: Entry
@@ -41,6 +40,15 @@ class Standing:
     examination: Examination
     inner: str | None = None
     sealed: Mapping[str, Path] = field(factory=dict)
+    underway: Underway | None = None
+
+    def settle(self) -> None:
+        """See that every byte was compared: nothing that was loaded may be used before.
+
+        Raises `ModelRefused` when bytes are not the approved ones, `SourceError` when they cannot be read.
+        """
+        if self.underway is not None:
+            require_allowed(self.underway.settled())
 
     @property
     def only_file(self) -> str | None:
@@ -63,10 +71,11 @@ class Standing:
 
 
 @contextmanager
-def admitted(ref: str | os.PathLike[str], gate: Gate) -> Iterator[Standing]:
+def admitted(ref: str | os.PathLike[str], gate: Gate, *, early: bool = False) -> Iterator[Standing]:
     """Yield the verified model that `ref` names; its directory goes away at the end.
 
-    The policy's `verify` says whether all is hashed now, and `strict` whether the files are sealed memory.
+    The policy's `verify` says whether all is hashed now, and `strict` whether the files are sealed memory. With `early`
+    the hash may still be under way: nothing may come of the model before `Standing.settle`.
 
     Raises `ModelRefused` with the examination, and the errors of reading the lock, the policy and the source.
     """
@@ -82,11 +91,14 @@ def admitted(ref: str | os.PathLike[str], gate: Gate) -> Iterator[Standing]:
     if gate.policy.verify != "always":
         yield _standing_by_record(entry, inner, gate, gate.policy.verify)
         return
-    with gate.store.view(entry.digests) as root:
-        examination = examine_snapshot(laid_out(entry, root, gate), gate, entry=entry)
-        require_allowed(examination)
-        withdraw(root, withheld(examination))
-        yield Standing(entry=entry, root=root, examination=examination, inner=inner)
+    with gate.store.view(entry.digests) as root, hashed_meanwhile(entry, root, gate) as underway:
+        examination = underway.examination
+        left_out = withheld(examination)
+        if not early or left_out or not examination.allowed:
+            examination = underway.settled()
+            require_allowed(examination)
+            withdraw(root, withheld(examination))
+        yield Standing(entry=entry, root=root, examination=examination, inner=inner, underway=underway)
 
 
 @contextmanager
@@ -151,7 +163,7 @@ def lasting(ref: str | os.PathLike[str], gate: Gate) -> Standing:
     entry, inner = approved_entry(gate.canonical(ref), gate)
     bring(entry, gate)
     root = gate.store.lasting_view(entry.digests)
-    examination = examine_snapshot(laid_out(entry, root, gate), gate, entry=entry)
+    examination = examined(entry, root, gate)
     require_allowed(examination)
     left_out = withheld(examination)
     if left_out:
@@ -177,7 +189,7 @@ def examine_locked(entry: Entry, gate: Gate) -> Examination:
             raise
         return refused.examination
     with gate.store.view(entry.digests) as root:
-        return examine_snapshot(laid_out(entry, root, gate), gate, entry=entry)
+        return examined(entry, root, gate)
 
 
 def approved_entry(ref: ModelRef, gate: Gate) -> tuple[Entry, str | None]:
@@ -203,7 +215,9 @@ def approved_entry(ref: ModelRef, gate: Gate) -> tuple[Entry, str | None]:
 def bring(entry: Entry, gate: Gate) -> None:
     """See to it that the store holds every file of an entry.
 
-    A local model is hashed where it lies, so that a change of it refuses even while the store holds what was approved.
+    A local model is looked at where it lies, so that a change of it refuses even while the store holds what was
+    approved. What was hashed there before is not hashed again while its stamp is the same, whatever the policy's
+    `verify` says: these bytes are only compared, and those of the store are what is loaded.
 
     Raises `ModelRefused` when the bytes are not the approved ones, `SourceError` when they cannot be fetched.
     """
@@ -224,14 +238,11 @@ def bring(entry: Entry, gate: Gate) -> None:
 
 
 def _bring_local(entry: Entry, ref: LocalRef, gate: Gate) -> None:
-    records, promised = None, None
-    if gate.policy.verify != "always":
-        name = hashlib.sha256(os.fsencode(gate.place(ref))).hexdigest()
-        records = stamps.records(gate.store.root, f"local-{name}", "changed")
-        promised = {file.path: (file.size, file.digest) for file in entry.files}
+    name = hashlib.sha256(os.fsencode(gate.place(ref))).hexdigest()
+    records = stamps.records(gate.store.root, f"local-{name}", "changed")
+    promised = {file.path: (file.size, file.digest) for file in entry.files}
     snapshot = in_place(ref, gate.options, promised, records)
-    if records is not None:
-        records.save()
+    records.save()
     _require_pinned(snapshot, gate, entry)
     for artifact in snapshot.artifacts:
         if artifact.file is not None and gate.store.path_of(artifact.digest) is None:
@@ -243,20 +254,6 @@ def _require_pinned(snapshot: Snapshot, gate: Gate, entry: Entry) -> None:
     facts = [Digested(location=Location(one.path), size=one.size, digest=one.digest) for one in snapshot.artifacts]
     unread = evolve(snapshot, artifacts=())
     require_allowed(examine_snapshot(unread, gate, entry=entry, collectors=("pins",), facts=facts))
-
-
-def laid_out(entry: Entry, root: Path, gate: Gate) -> Snapshot:
-    """Hash the files of an entry where they are laid out and return them as a snapshot."""
-    artifacts: dict[str, Artifact] = {}
-
-    def read(path: str) -> None:
-        digest, size = hash_file(root / path, ours=True, progress=gate.options.progress)
-        artifacts[path] = Artifact(path=path, size=size, digest=digest, file=root / path)
-
-    at_once([partial(read, file.path) for file in entry.files])
-    return Snapshot(
-        ref=entry.ref, revision=entry.revision, artifacts=tuple(artifacts[path] for path in sorted(artifacts))
-    )
 
 
 def require_allowed(examination: Examination) -> None:

@@ -7,6 +7,7 @@ passes do not weaken what was approved. Around: no network.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
@@ -68,9 +69,15 @@ def loader(
     suits: Callable[[Formats, str | None], bool],
     offers: Callable[[Formats, str | None], tuple[str, ...]],
     forbidden: Iterable[Forbidden] = (),
+    runs_nothing: bool = False,
 ) -> Loader:
     """Return a `Loader` that checks package and options first and then loads without the network."""
     table = tuple(forbidden)
+
+    def prepare() -> None:
+        require(name, package)
+        with confined():
+            import_module(package.module)
 
     def checked(handover: Handover) -> Any:
         require(name, package)
@@ -84,6 +91,8 @@ def loader(
         load=checked,
         suits=suits,
         offers=offers,
+        prepare=prepare,
+        runs_nothing=runs_nothing,
         minimum=package.minimum,
         minimum_reason=package.reason,
     )

@@ -39,5 +39,6 @@ LOADER = loader(
     load=_load,
     suits=one_of("gguf"),
     offers=_offers,
+    runs_nothing=True,
     forbidden=_FORBIDDEN,
 )

@@ -1,7 +1,8 @@
 """What a loader is.
 
 A loader is handed a private directory that holds exactly the verified files, and must open nothing else: no network, no
-path that the user typed, no repo id that a framework would resolve again. It imports its framework only when called.
+path that the user typed, no repo id that a framework would resolve again. It imports its framework only when called,
+or just before, while the bytes are still being hashed.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ def _nothing_more(_formats: Mapping[str, tuple[str, ...]], _file: str | None) ->
     return ("",)
 
 
+def _no_preparation() -> None:
+    pass
+
+
 @frozen(kw_only=True)
 class Loader:
     """One framework.
@@ -49,6 +54,8 @@ class Loader:
     `suits` tells from the files of a model (path -> formats) and the one file asked for whether this loader is the
     natural one; when several suit, the user must choose. `offers` names the targets that are natural for these files
     (what may follow the loader's name, empty for nothing): more than one is a choice for the user as well.
+    `prepare` imports the framework. `runs_nothing` says that no byte of a file is ever taken for a program, whatever
+    the file holds: such a loader may begin while the file is still hashed; what it returns is dropped if that fails.
     """
 
     name: str
@@ -56,5 +63,7 @@ class Loader:
     load: Callable[[Handover], Any]
     suits: Callable[[Mapping[str, tuple[str, ...]], str | None], bool]
     offers: Callable[[Mapping[str, tuple[str, ...]], str | None], tuple[str, ...]] = _nothing_more
+    prepare: Callable[[], None] = _no_preparation
+    runs_nothing: bool = False
     minimum: str = ""
     minimum_reason: str = ""

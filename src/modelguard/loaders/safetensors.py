@@ -34,4 +34,5 @@ LOADER = loader(
     load=_load,
     suits=one_of("safetensors"),
     offers=_offers,
+    runs_nothing=True,
 )

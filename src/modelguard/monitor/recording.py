@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import attrs
 
@@ -13,6 +14,7 @@ from modelguard.terms.errors import StateError
 from modelguard.terms.finding import Severity
 
 Noun = TypeVar("Noun")
+Reader: TypeAlias = Callable[[Any], Any]
 
 
 def written(noun: attrs.AttrsInstance) -> str:
@@ -21,14 +23,22 @@ def written(noun: attrs.AttrsInstance) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool) or type(value) is int:
+        return value
+    if isinstance(value, tuple):
+        return [_plain(inner) for inner in value]
     if isinstance(value, Severity):
         return str(value)
     if attrs.has(type(value)):
-        fields = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
+        kind: Any = type(value)
+        fields = ((name, getattr(value, name)) for name in _names(kind))
         return {name: _plain(inner) for name, inner in fields if inner is not None}
-    if isinstance(value, tuple):
-        return [_plain(inner) for inner in value]
     return value
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(kind))
 
 
 def read(kind: type[Noun], text: str) -> Noun:
@@ -37,7 +47,8 @@ def read(kind: type[Noun], text: str) -> Noun:
     Raises `StateError` for anything that is not what `written` gives.
     """
     try:
-        noun: Noun = _noun(kind, json.loads(text))
+        anything: Any = kind
+        noun: Noun = _reader(anything)(json.loads(text))
         return noun
     except (TypeError, ValueError, KeyError, RecursionError) as error:
         raise StateError(
@@ -45,45 +56,60 @@ def read(kind: type[Noun], text: str) -> Noun:
         ) from error
 
 
+# --- readers: what a type asks of a value is worked out once; a pass asks it for every file of every model ------------
+
+
 @cache
-def _fields(kind: type) -> dict[str, Any]:
-    resolved: Any = attrs.resolve_types(kind)
-    return {field.name: field.type for field in attrs.fields(resolved)}
-
-
-def _noun(kind: Any, data: Any) -> Any:
-    if not isinstance(data, dict):
-        raise TypeError(f"expected an object, found {type(data).__name__}")
-    return kind(**{name: _value(of, data[name]) for name, of in _fields(kind).items() if name in data})
-
-
-def _value(kind: Any, data: Any) -> Any:
+def _reader(kind: Any) -> Reader:
+    """Return what turns JSON into a value of this type, and raises for any other."""
     origin = get_origin(kind)
     if origin in {Union, UnionType}:
-        if data is None and NoneType in get_args(kind):
-            return None
-        kind = next(one for one in get_args(kind) if one is not NoneType)
-        return _value(kind, data)
+        inner = _reader(next(one for one in get_args(kind) if one is not NoneType))
+        return (lambda data: None if data is None else inner(data)) if NoneType in get_args(kind) else inner
     if origin is tuple:
-        return _row(get_args(kind), data)
+        return _row_reader(get_args(kind))
     if origin is Literal:
-        if data not in get_args(kind):
-            raise ValueError(f"unknown word {data!r}")
-        return data
+        return partial(_word, get_args(kind))
     if kind is Severity:
-        return Severity[str(data).upper()]
-    if attrs.has(kind):
-        return _noun(kind, data)
-    if type(data) is not kind:
-        raise TypeError(f"expected {kind.__name__}, found {type(data).__name__}")
+        return lambda data: Severity[str(data).upper()]
+    return _noun_reader(kind) if attrs.has(kind) else partial(_atom, kind)
+
+
+def _noun_reader(kind: Any) -> Reader:
+    resolved: Any = attrs.resolve_types(kind)
+    readers = {field.name: _reader(field.type) for field in attrs.fields(resolved)}
+
+    def read_noun(data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise TypeError(f"expected an object, found {type(data).__name__}")
+        return kind(**{name: readers[name](value) for name, value in data.items() if name in readers})
+
+    return read_noun
+
+
+def _row_reader(kinds: tuple[Any, ...]) -> Reader:
+    endless = kinds[-1] is Ellipsis
+    readers = [_reader(kind) for kind in kinds if kind is not Ellipsis]
+
+    def read_row(data: Any) -> tuple[Any, ...]:
+        if not isinstance(data, list):
+            raise TypeError(f"expected a list, found {type(data).__name__}")
+        if endless:
+            return tuple(map(readers[0], data))
+        if len(readers) != len(data):
+            raise ValueError(f"expected {len(readers)} values, found {len(data)}")
+        return tuple(reader(one) for reader, one in zip(readers, data, strict=True))
+
+    return read_row
+
+
+def _word(words: tuple[Any, ...], data: Any) -> Any:
+    if data not in words:
+        raise ValueError(f"unknown word {data!r}")
     return data
 
 
-def _row(kinds: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
-    if not isinstance(data, list):
-        raise TypeError(f"expected a list, found {type(data).__name__}")
-    if kinds[-1] is Ellipsis:
-        return tuple(_value(kinds[0], one) for one in data)
-    if len(kinds) != len(data):
-        raise ValueError(f"expected {len(kinds)} values, found {len(data)}")
-    return tuple(_value(kind, one) for kind, one in zip(kinds, data, strict=True))
+def _atom(kind: type, data: Any) -> Any:
+    if type(data) is not kind:
+        raise TypeError(f"expected {kind.__name__}, found {type(data).__name__}")
+    return data

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from modelguard.monitor.event import Event
 from modelguard.monitor.recording import read, written
@@ -43,6 +43,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX outbox_waiting ON outbox (channel, seq) WHERE sent_at IS NULL;
     """,
 )
+TOGETHER = 50
+"""Scenes without events that become durable in one transaction: each costs a wait for the disk."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=6)
 
 
@@ -63,6 +65,7 @@ class State:
 
     _database: sqlite3.Connection
     _lock: int | None = None
+    _quiet: list[tuple[object, ...]] = field(factory=list, init=False)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -84,6 +87,9 @@ class State:
         return cls(_connected(path)) if path.exists() else None
 
     def close(self) -> None:
+        if self._lock is not None:
+            with suppress(StateError):  # what is not written of quiet models is looked at again by the next pass
+                self._write_quiet()
         self._database.close()
         if self._lock is not None:
             os.close(self._lock)
@@ -99,17 +105,18 @@ class State:
 
     def known(self, ref: str, host: str) -> Known | None:
         """Return what is remembered of a model on a Hub."""
+        if any(row[:2] == (ref, host) for row in self._quiet):
+            self._write_quiet()
         query = "SELECT scene, generation, tried_at, seen_at, trouble FROM scene WHERE ref = ? AND host = ?"
         row = self._database.execute(query, (ref, host)).fetchone()
         return None if row is None else _known(row)
 
-    def all_known(self) -> list[Known]:
-        query = "SELECT scene, generation, tried_at, seen_at, trouble FROM scene ORDER BY ref, host"
-        return [_known(row) for row in self._database.execute(query)]
-
-    def tried(self, host: str) -> dict[str, str]:
-        """Return when each model was last tried: a pass begins with those that wait longest."""
-        return dict(self._database.execute("SELECT ref, tried_at FROM scene WHERE host = ?", (host,)))
+    def all_known(self, host: str) -> dict[str, Known]:
+        """Return what is remembered of the models on a Hub, by their names."""
+        self._write_quiet()
+        query = "SELECT scene, generation, tried_at, seen_at, trouble FROM scene WHERE host = ? ORDER BY ref"
+        found = (_known(row) for row in self._database.execute(query, (host,)))
+        return {one.scene.ref: one for one in found}
 
     def record(
         self, known: Known, host: str, scene: Scene, events: Iterable[Event], channels: Iterable[str],
@@ -118,16 +125,29 @@ class State:
         """Make a scene and its events durable at once; return the events with their ids, those that are new.
 
         `trouble` says why the model could not be seen in this pass; it was not `tried` when no budget was left for it.
+        A scene without events is written with those that follow: it costs a new look if the process is killed before.
         """
         generation = known.generation + (1 if scene != known.scene else 0)
         tried_at = at if tried else known.tried_at
         numbered = [one.numbered(generation) for one in events]
+        seen_at = known.seen_at if trouble else at
+        self._quiet.append((scene.ref, host, generation, written(scene), tried_at, seen_at, trouble))
+        if not numbered:
+            if len(self._quiet) >= TOGETHER:
+                self._write_quiet()
+            return ()
         with self._transaction():
-            self._database.execute(
-                "INSERT OR REPLACE INTO scene VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (scene.ref, host, generation, written(scene), tried_at, known.seen_at if trouble else at, trouble),
-            )
+            self._put_quiet()
             return tuple(one for one in numbered if self._add(one, channels, at))
+
+    def _write_quiet(self) -> None:
+        if self._quiet:
+            with self._transaction():
+                self._put_quiet()
+
+    def _put_quiet(self) -> None:
+        self._database.executemany("INSERT OR REPLACE INTO scene VALUES (?, ?, ?, ?, ?, ?, ?)", self._quiet)
+        self._quiet.clear()
 
     def add(self, events: Iterable[Event], channels: Iterable[str], *, at: str) -> tuple[Event, ...]:
         """Make events durable that follow from others; return those that are new."""

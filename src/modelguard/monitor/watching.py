@@ -71,17 +71,19 @@ class Watch:
         """
         chosen = {entry.id: entry for entry in entries if isinstance(entry.ref, HubRef)}
         host = self.observer.asker.host
-        for known in self.state.all_known():
-            if known.scene.ref in chosen:
-                self._adopt(known.scene)
-        tried = self.state.tried(host)
+        known = self.state.all_known(host)
+        for one in known.values():
+            if one.scene.ref in chosen:
+                self._adopt(one.scene)
+        tried = {name: one.tried_at for name, one in known.items()}
         order = sorted(chosen.values(), key=lambda entry: (tried.get(entry.id, ""), entry.id))
         for number, entry in enumerate(order, 1):
             self.step(number, len(order), entry.id)
             if entry.host and entry.host != host:
                 self._unseen[entry.id] = f"locked from {entry.host}, and {host} is asked: set HF_ENDPOINT"
                 continue
-            self._one(entry.ref, self.state.known(entry.id, host) or Known(scene=first_scene(entry)), host, entry)
+            before = known.pop(entry.id) if entry.id in known else Known(scene=first_scene(entry))
+            self._one(entry.ref, before, host, entry)
         if self.ancestors:
             self._look_at_ancestors(chosen, host, tried)
         asker = self.observer.asker

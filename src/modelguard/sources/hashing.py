@@ -1,18 +1,22 @@
 """Reads files to their end while hashing them, at the speed of the hash.
 
-Two ways of reading, measured with `benchmarks/bench_hash.py`: reading into one page-aligned buffer, which is right for
-files that others may change under us (a file that shrinks is an error), and mapping windows of the file, which spares
-the copy but ends the process with SIGBUS if the file shrinks. Mapping is therefore for the store's own objects only.
+Two ways of reading, measured with `benchmarks/bench_hash.py`: mapping windows of the file, which costs nothing beside
+the hash, and reading into one page-aligned buffer, which costs a copy. A file that shrinks while it is mapped ends the
+process (SIGBUS), so only what nobody shrinks is mapped: the store's own objects, and other people's files as long as
+the kernel holds a lease on them for us (fcntl(2), F_SETLEASE). Whoever opens a leased file for writing waits until the
+window in hand is hashed; the rest is then read. Reading ahead is left to the kernel: asking for more did not pay.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import mmap
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from modelguard.sources.source import Progress, Quiet
@@ -23,6 +27,8 @@ BLOCK = 1 << 20
 """Bytes read at a time."""
 WINDOW = 16 << 20
 """Bytes mapped at a time; a multiple of the allocation granularity."""
+_POPULATE_READ = 22
+"""MADV_POPULATE_READ of linux/mman.h: map all pages now, and tell of a fault as an error instead of by SIGBUS."""
 
 _OPENING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -70,13 +76,13 @@ def kind_of(mode: int) -> str:
     return next((name for test, name in _KINDS if test(mode)), "something unknown")
 
 
-def read_blocks(descriptor: int) -> Iterator[memoryview]:
+def read_blocks(descriptor: int, start: int = 0) -> Iterator[memoryview]:
     """Yield a file in blocks that share one buffer: each is overwritten by the next.
 
     No more is read than the file held at first, so that one which grows as fast as it is read comes to an end.
     """
     view = memoryview(mmap.mmap(-1, BLOCK))  # anonymous memory is page-aligned, which the kernel copies into fastest
-    size, offset = os.fstat(descriptor).st_size, 0
+    size, offset = os.fstat(descriptor).st_size, start
     while offset < size and (count := os.preadv(descriptor, [view[: size - offset]], offset)):
         offset += count
         yield view[:count]
@@ -86,8 +92,60 @@ def map_windows(descriptor: int) -> Iterator[memoryview]:
     """Yield a whole file as mapped windows. Only for files that nobody else may shrink."""
     size = os.fstat(descriptor).st_size
     for offset in range(0, size, WINDOW):
-        length = min(WINDOW, size - offset)
-        yield memoryview(mmap.mmap(descriptor, length, prot=mmap.PROT_READ, offset=offset))
+        yield _window(descriptor, offset, size)
+
+
+def steady_blocks(descriptor: int) -> Iterator[memoryview]:
+    """Yield a whole file that others may change: mapped as long as a lease is held, the rest read."""
+    size, offset = os.fstat(descriptor).st_size, 0
+    with _leased(descriptor) as held:
+        while offset < size and held():
+            yield _window(descriptor, offset, size)
+            offset = min(size, offset + WINDOW)
+    yield from read_blocks(descriptor, offset)
+
+
+def _window(descriptor: int, offset: int, size: int) -> memoryview:
+    """Map one window with all its pages. Raises `OSError` when it cannot be read or the file has shrunk."""
+    length = min(WINDOW, size - offset)
+    try:
+        window = mmap.mmap(descriptor, length, prot=mmap.PROT_READ, offset=offset)
+    except ValueError as error:
+        raise OSError(errno.EIO, "the file has shrunk") from error
+    if sys.platform == "linux":
+        try:
+            window.madvise(_POPULATE_READ)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # before Linux 5.14 pages are mapped as they are touched
+                raise
+    return memoryview(window)
+
+
+@contextmanager
+def _leased(descriptor: int) -> Iterator[Callable[[], bool]]:
+    """Hold a lease on an open file where the system gives one; what is given tells whether it still holds.
+
+    It gives none for a file that somebody has open for writing, for another user's file, and none is asked for on file
+    systems without a block device, where a change may come from another machine.
+    """
+    if sys.platform != "linux" or not os.major(os.fstat(descriptor).st_dev):
+        yield lambda: False
+        return
+    import fcntl  # not on every platform
+    import signal
+
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # ignored by default; the lease's own would end us
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError:
+        yield lambda: False
+        return
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETOWN, 0)  # no signal at all: we ask
+        yield lambda: fcntl.fcntl(descriptor, fcntl.F_GETLEASE) == fcntl.F_RDLCK
+    finally:
+        with suppress(OSError):  # the kernel has taken it back: a writer has waited for too long
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 
 
 def hashed(
@@ -119,7 +177,7 @@ def hash_file(
     descriptor = open_regular(path, directory)
     try:
         with unchanging(descriptor, str(path)):
-            blocks = map_windows(descriptor) if ours else read_blocks(descriptor)
+            blocks = map_windows(descriptor) if ours else steady_blocks(descriptor)
             digest, size = hashed(blocks, str(path), progress)
         if size != os.fstat(descriptor).st_size:
             raise changed(str(path))

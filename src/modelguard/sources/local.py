@@ -92,7 +92,7 @@ def in_place(
                 digest, size = records.matches(name, file, digest, ours=False)
             return digest, size, file
         with hashing.unchanging(descriptor, name):
-            digest, size = hashing.hashed(hashing.read_blocks(descriptor), name, options.progress)
+            digest, size = hashing.hashed(hashing.steady_blocks(descriptor), name, options.progress)
         return digest, size, file
 
     return _snapshot(resolve(ref, options), options, {}, look)

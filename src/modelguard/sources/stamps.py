@@ -11,7 +11,8 @@ and tells the digest of the tree in no time. That digest is recorded beside the 
 fs-verity, files are hashed as in `always`, and a warning says so.
 
 The records are files of the store (`verified/`): who can write to the store can write records. A file is recorded only
-when its last change lies further back than `SETTLED`: a write within the same tick of the clock would not move a time.
+when its last change lay further back than `SETTLED` as its hash began: a write within the same tick of the clock would
+not move a time.
 """
 
 from __future__ import annotations
@@ -89,8 +90,8 @@ class Records:
         descriptor = hashing.open_regular(file)
         try:
             before = _stamp(descriptor, digest, self.trust)
+            settled = time.time() - os.fstat(descriptor).st_ctime > SETTLED  # before the first byte is read
             found, size = hashing.hash_file(file, ours=ours)
-            settled = time.time() - os.fstat(descriptor).st_ctime > SETTLED
             if found == digest and settled and before is not None and before == _stamp(descriptor, digest, self.trust):
                 self._new[name] = before
         finally:

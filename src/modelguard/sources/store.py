@@ -109,7 +109,7 @@ class Store:
     def keep_open(self, descriptor: int, *, name: str, expected: Digest | None = None) -> tuple[Digest, int]:
         """Copy an open regular file in. `name` is what errors call it. Raises as `keep`."""
         with hashing.unchanging(descriptor, name):
-            found, size = hashing.hashed(hashing.read_blocks(descriptor), name, self.progress)
+            found, size = hashing.hashed(hashing.steady_blocks(descriptor), name, self.progress)
         _compare(name, found, expected)
         if not self.intact(found):
             try:

@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -83,7 +84,7 @@ def lasting_view(store: Store, files: Mapping[str, Digest], trust: stamps.Trust 
                 return place
             log.warning("store: the view %s is made anew: %s", place.name, fault)
             _discard(place)
-        _build(store, place, files, objects)
+        _build(store, place, files, objects, found)
     return place
 
 
@@ -93,19 +94,34 @@ def tree_digest(files: Mapping[str, Digest]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _build(store: Store, place: Path, files: Mapping[str, Digest], objects: Mapping[str, Path]) -> None:
-    for digest in sorted(set(files.values())):
-        if not store.intact(digest):
-            raise StoreError(
-                f"store: object {digest} is damaged",
-                remedy="set it aside with `modelguard store verify`; it is then fetched again",
-            )
+def _build(
+    store: Store,
+    place: Path,
+    files: Mapping[str, Digest],
+    objects: Mapping[str, Path],
+    records: stamps.Records | None = None,
+) -> None:
     with claims.temporary_directory(store.root / "views") as directory:
         _fill(directory, objects)
         _seal(directory)
+        if records is not None:
+            time.sleep(1.1 * stamps.SETTLED)  # the links have moved the times of the inodes: so they can be recorded
+        # Hashed here, and not in the store: the name of an object may be given to another meanwhile.
+        if fault_of_view(directory, files, records):
+            for digest in sorted(set(files.values())):
+                if not store.intact(digest):
+                    raise StoreError(
+                        f"store: object {digest} is damaged",
+                        remedy="set it aside with `modelguard store verify`; it is then fetched again",
+                    )
+            raise StoreError(
+                f"store: the objects of view {place.name} changed while it was made", remedy="load the model again"
+            )
         directory.chmod(0o700)  # a directory must be writable to move to another parent
         directory.rename(place)
     place.chmod(0o500)
+    if records is not None:
+        records.save()
 
 
 def _discard(place: Path) -> None:

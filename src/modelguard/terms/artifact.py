@@ -25,6 +25,8 @@ _HOST = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(?::\d{1,5})?\Z")
 
 def printable(text: str) -> str:
     """Return `text` with control, bidirectional and other invisible characters escaped, fit for a terminal."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() and unicodedata.category(character) != "Cf" else _escape(character)
         for character in text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 
@@ -130,9 +130,12 @@ class Content:
 
         For what several formats want to know, such as whether the bytes are text. One that raises is asked again.
         """
-        if question not in self._answers:
-            self._answers[question] = question(self)
-        return cast("Answer", self._answers[question])
+        answers = self._answers
+        if question in answers:
+            answer: Answer = answers[question]
+        else:
+            answer = answers[question] = question(self)
+        return answer
 
     def tail(self, length: int) -> bytes:
         """Return the last `length` bytes, or all of them if there are fewer."""

@@ -300,10 +300,18 @@ class Dossier:
 
     def all(self, kind: type[AnyFact]) -> Iterator[AnyFact]:
         """Yield the facts of one kind, in order."""
+        return iter(self._sorted().get(kind, ()))
+
+    def _sorted(self) -> dict[type[Fact], list[Any]]:
         if not self._by_kind:
             for fact in self.facts:
                 self._by_kind.setdefault(type(fact), []).append(fact)
-        yield from self._by_kind.get(kind, ())
+        return self._by_kind
+
+    @property
+    def kinds(self) -> frozenset[type[Fact]]:
+        """The kinds of facts that are there."""
+        return frozenset(self._sorted())
 
     def first(self, kind: type[AnyFact]) -> AnyFact | None:
         return next(self.all(kind), None)

@@ -1,0 +1,84 @@
+"""Asks the checks, and spares those that have nothing to see.
+
+A check is pure: what it says depends on the facts it asks for and on nothing else. One that asks an empty dossier for
+some kinds of facts and says nothing then says nothing of any dossier that lacks them all, for it takes the same way
+through its code. So each check is shown an empty dossier once, and from then on asked only where there is a fact of a
+kind that it asked for. A check that looked at anything else, or that says something about nothing, is always asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, cast
+
+from modelguard._registry import parts
+from modelguard.checks.check import Check
+from modelguard.terms.artifact import LocalRef, Snapshot
+from modelguard.terms.facts import AnyFact, Dossier, Fact
+from modelguard.terms.finding import Finding
+
+_SETS = 4096
+"""Sets of kinds for which the checks are kept that have to be asked."""
+
+
+@cache
+def checks() -> tuple[Check, ...]:
+    """Return every check, by module name."""
+    return parts("modelguard.checks", Check)
+
+
+def findings_about(dossier: Dossier) -> tuple[Finding, ...]:
+    """Return what the checks find, in their order."""
+    return tuple([finding for check in _asked_about(dossier.kinds) for finding in check.ask(dossier)])
+
+
+def wants(check: Check) -> frozenset[type[Fact]] | None:
+    """Return the kinds of facts without any of which a check says nothing; None when it has to be asked always."""
+    nothing = _Nothing()
+    try:
+        said = list(check.ask(cast("Dossier", nothing)))
+    except Exception:  # noqa: BLE001  # what a check does about nothing is not known then
+        return None
+    return None if said or nothing.looked_further or not nothing.asked_for else frozenset(nothing.asked_for)
+
+
+class _Nothing:
+    """A dossier without facts that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked_for: set[type[Fact]] = set()
+        self.looked_further = False
+
+    def all(self, kind: type[AnyFact]) -> Iterator[AnyFact]:
+        self.asked_for.add(kind)
+        return iter(())
+
+    def first(self, kind: type[AnyFact]) -> AnyFact | None:
+        self.asked_for.add(kind)
+        return None
+
+    def at(self, path: str, kind: type[AnyFact]) -> Iterator[AnyFact]:
+        del path
+        return self.all(kind)
+
+    def __getattr__(self, name: str) -> Any:
+        self.looked_further = True
+        return getattr(Dossier(snapshot=Snapshot(ref=LocalRef(path=""))), name)
+
+
+@cache
+def _wanted() -> tuple[tuple[Check, frozenset[type[Fact]] | None], ...]:
+    return tuple((check, wants(check)) for check in checks())
+
+
+_ASKED: dict[frozenset[type[Fact]], tuple[Check, ...]] = {}
+
+
+def _asked_about(kinds: frozenset[type[Fact]]) -> tuple[Check, ...]:
+    asked = _ASKED.get(kinds)
+    if asked is None:
+        asked = tuple(check for check, wanted in _wanted() if wanted is None or not wanted.isdisjoint(kinds))
+        if len(_ASKED) < _SETS:
+            _ASKED[kinds] = asked
+    return asked
