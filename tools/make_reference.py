@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from modelguard.discovery.shell import COMMANDS
 from modelguard.formats.format import Format
 from modelguard.loaders.loader import Loader
 from modelguard.lock import Entry, LockedFile
+from modelguard.monitor.event import KINDS
 from modelguard.picklevm.knowledge.grants_table import table
 from modelguard.picklevm.knowledge.profiles import PROFILES
 from modelguard.policy.template import policy_text
@@ -71,13 +73,55 @@ def exit_codes() -> list[str]:
     return lines + [row(f"`{kind.__name__}`", str(code), kind.__doc__ or "") for kind, code in main._CODES]
 
 
+AREAS = {
+    "lock": "Is it what was approved?",
+    "content": "What would happen when it is loaded?",
+    "provenance": "Who vouches for it?",
+    "license": "May we use it?",
+    "advisory": "What is known against it?",
+    "vendor": "Who looks after it?",
+}
+_PARTS = ("Why it matters", "What to do")
+
+
 def checks() -> list[str]:
-    known = sorted(parts("modelguard.checks", Check), key=lambda one: one.name)
-    lines = ["# Checks", "", *rows("check", "area", "reports")]
-    lines += [row(f"[{one.name}](#{one.name})", one.area, one.page.splitlines()[0]) for one in known] + [""]
+    known = sorted(parts("modelguard.checks", Check), key=lambda one: (list(AREAS).index(one.area), one.name))
+    lines = ["# Checks", "", "Each asks one question. `modelguard explain NAME` prints the same page.", ""]
+    for area, question in AREAS.items():
+        lines += [f"**{area}**: {question}", "", *rows("check", "reports")]
+        mine = [one for one in known if one.area == area]
+        lines += [row(f"[{one.name}](#{one.name})", one.page.splitlines()[0]) for one in mine] + [""]
     for one in known:
-        lines += [f"## {one.name}", "", f"Area: {one.area}", "", "```text", one.page.strip(), "```", ""]
+        lines += [f"## {one.name}", "", f"*Area: {one.area}.* {one.page.splitlines()[0]}", "", *sections(one.page)]
     return lines
+
+
+def sections(page: str) -> list[str]:
+    """Return the parts of a check's docstring below its first line: two in words, the example as it is printed."""
+    text = inspect.cleandoc(page).partition("\n")[2]
+    pieces = re.split(r"^(Why it matters|What to do|Example)$", text, flags=re.MULTILINE)
+    lines = [pieces[0].strip(), ""] if pieces[0].strip() else []
+    for title, words in zip(pieces[1::2], pieces[2::2], strict=True):
+        words = inspect.cleandoc("\n" + words).strip("\n")
+        if title in _PARTS:
+            lines += [f"**{title}.** {' '.join(words.split())}".replace("<", "&lt;"), ""]
+        else:
+            lines += ["```text", words, "```", ""]
+    return lines
+
+
+def events() -> list[str]:
+    lines = [
+        "# Events",
+        "",
+        "What `modelguard monitor` tells, how severe it is unless the case says otherwise, what to do.",
+        "",
+    ]
+    lines += rows("event", "severity", "what happened", "what to do")
+    return lines + [
+        row(f"`{one.name}`", one.severity.name.lower(), one.title, one.remedy.replace("{ref}", "NAME"))
+        for one in KINDS.values()
+    ]
 
 
 def formats() -> list[str]:
@@ -150,6 +194,7 @@ PAGES: dict[str, Callable[[], list[str]]] = {
     "policy": policy,
     "lock": lock,
     "checks": checks,
+    "events": events,
     "formats": formats,
     "grants": grants,
     "loaders": loaders,

@@ -79,3 +79,19 @@ def test_every_command_that_the_pages_show_exists() -> None:
         for block in blocks(page.read_text("utf-8")):
             for name in re.findall(r"(?:\$ |\()modelguard ([a-z]+)", block["body"]):
                 assert name in known, f"{page}: modelguard {name}"
+
+
+def test_the_page_of_environment_variables_names_all_that_the_code_reads() -> None:
+    name = re.compile(r"\bMODELGUARD_[A-Z_]+\b")
+    read = {
+        word
+        for file in (ROOT / "src" / "modelguard").rglob("*.py")
+        for word in name.findall(file.read_text("utf-8"))
+    }  # fmt: skip
+    assert set(name.findall((DOCS / "reference" / "environment.md").read_text("utf-8"))) == read
+
+
+def test_every_page_stands_in_the_navigation() -> None:
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if "decisions" not in page.parts}
+    text = (ROOT / "mkdocs.yml").read_text("utf-8")
+    assert {page for page in pages if page not in text} == set()
