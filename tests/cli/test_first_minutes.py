@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from modelguard.cli.doctor import _distributions_of
 from modelguard.testing import LocalHub
-from modelguard.testing.models import tiny_safetensors
+from modelguard.testing.models import calling_pickle, tiny_pickle, tiny_safetensors
 
 
 def run(home: Path, *words: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -73,6 +75,70 @@ def test_suggest_names_the_excuse_that_covers_nothing_first(tmp_path: Path) -> N
     assert "covers nothing: delete it" in lines[0]
     assert "file:w.safetensors" in lines[0]
     assert "covers 1: file:data x.xyz" in lines[1]
+
+
+PROGRAM = """\
+import pickle
+import torch
+from transformers import AutoModel
+
+with open("model.pkl", "rb") as file:
+    model = pickle.load(file)
+extra = torch.load("weights.pkl")
+other = AutoModel.from_pretrained("acme/tiny")
+"""
+
+
+def test_a_project_with_an_unguarded_pickle_starts_green(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(PROGRAM)
+    (tmp_path / "model.pkl").write_bytes(tiny_pickle())
+    (tmp_path / "weights.pkl").write_bytes(calling_pickle("acme.models", "Thing", "x"))
+    run(tmp_path, "discover", code=1)
+    told = run(tmp_path, "init").stderr
+    assert "2 model files locked as exempted, 5 findings excused until" in told
+    assert "next: modelguard lock acme/tiny" in told
+    checked = run(tmp_path, "check").stdout
+    assert "2 examined · 2 allowed · 0 refused" in checked
+    assert "4 excused" in run(tmp_path, "discover").stdout
+    lines = run(tmp_path, "suggest").stdout.splitlines()
+    assert sum(line.startswith(("excuses[", "discovery.excuses[")) for line in lines) == 5
+    assert '     → modelguard.guarded_load("weights.pkl")' in lines
+    assert 'state = "exempted"' in (tmp_path / "modelguard.lock").read_text()
+
+
+def test_what_comes_after_init_is_not_excused(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(PROGRAM)
+    run(tmp_path, "init")
+    run(tmp_path, "discover")
+    (tmp_path / "new.py").write_text("import joblib\njoblib.load('weights.pkl')\n")
+    assert "new.py:2  weights.pkl" in run(tmp_path, "discover", code=1).stdout
+    policy = tmp_path / "modelguard.toml"
+    policy.write_text(re.sub(r"until = 2[0-9-]+", "until = 2020-01-01", policy.read_text()))
+    assert "app.py:7" in run(tmp_path, "discover", code=1).stdout
+
+
+def test_init_excuses_nothing_critical(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import torch\ntorch.load('evil.pkl')\n")
+    (tmp_path / "evil.pkl").write_bytes(calling_pickle("os", "system", "echo pwned"))
+    assert "not excused: file:evil.pkl" in run(tmp_path, "init", code=1).stderr
+    assert not (tmp_path / "modelguard.lock").exists()
+    assert "dangerous-call" not in (tmp_path / "modelguard.toml").read_text()
+
+
+def test_an_excuse_with_signs_of_patterns_covers_its_own_name_alone(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import torch\ntorch.load('w[1].pt')\n")
+    run(tmp_path, "init")
+    run(tmp_path, "discover")
+    (tmp_path / "app.py").write_text("import torch\ntorch.load('w1.pt')\n")
+    run(tmp_path, "discover", code=1)
+
+
+def test_the_policy_of_a_project_file_is_no_use_of_a_model(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    (tmp_path / "app.py").write_text("import torch\ntorch.load('w.pt')\n")
+    run(tmp_path, "init")
+    uses = json.loads(run(tmp_path, "discover", "--format", "json").stdout)["uses"]
+    assert [use["path"] for use in uses] == ["app.py"]
 
 
 def test_suggest_is_quiet_where_nothing_is_excused(tmp_path: Path) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from modelguard.cli._discovered import judged, look
 from modelguard.cli._options import INCOMPLETE, REFUSED, emit
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
     from modelguard.discovery.rules import Remark
-    from modelguard.discovery.use import Use
-    from modelguard.guard import Gate
-    from modelguard.terms.artifact import ModelRef
 
 _LEVELS = ("low", "medium", "never")
 
@@ -56,41 +52,26 @@ def discover(
     from attrs import evolve  # as below
 
     from modelguard.discovery.rendering import WRITERS  # reads the room: only once the command runs
-    from modelguard.discovery.rules import remarks
-    from modelguard.discovery.tree import discover as look
     from modelguard.guard import Gate
     from modelguard.terms.finding import Severity
 
     gate = Gate.open(policy=policy, lock=lock_file)
-    lock = gate.read_lock()
-    locked = frozenset(lock.entries) if lock else frozenset()
-    gc.disable()  # syntax trees have no cycles, and looking for some takes a quarter of the time
-    found = look(places or (Path(),), home=Path.cwd())
-    gc.enable()
+    found = look(places)
     if caches:
         from modelguard.discovery.caches import cached_models  # only where asked for
 
         found = evolve(found, cached=cached_models())
-    made = remarks(found, locked, lambda use, ref: _key(gate, use, ref))
+    made = judged(found, gate)
     if propose:
         return _propose(made)
-    emit(WRITERS[format_](found, made, locked), output)
+    lock = gate.read_lock()
+    emit(WRITERS[format_](found, made, frozenset(lock.entries) if lock else frozenset()), output)
     if not found.files:
         click.echo("nothing was examined: no file that discover reads", err=True)
         return INCOMPLETE
     threshold = None if fail_from == "never" else Severity.parse(fail_from)
-    return REFUSED if threshold is not None and any(one.severity >= threshold for one in made) else 0
-
-
-def _key(gate: Gate, use: Use, ref: ModelRef) -> str:
-    """Return the id under which the lock files a reference; a local one may be relative to its file or to us."""
-    from modelguard.terms.artifact import LocalRef
-
-    if not isinstance(ref, LocalRef):
-        return ref.key
-    beside = Path(use.path).parent / ref.path
-    near = not os.path.exists(ref.path) and beside.exists()  # noqa: PTH110  # a "~" is no home here, as in frameworks
-    return gate.canonical(LocalRef(beside.as_posix()) if near else ref).key
+    failing = threshold is not None and any(one.severity >= threshold and not one.excuse for one in made)
+    return REFUSED if failing else 0
 
 
 def _propose(made: tuple[Remark, ...]) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from modelguard.cli._discovered import covers, judged, look
 from modelguard.cli._options import gate_options, open_gate
 from modelguard.cli._progress import bars
 from modelguard.cli.command import Subcommand
@@ -14,32 +15,45 @@ if TYPE_CHECKING:
     from modelguard.guard import Gate
     from modelguard.policy.settings import Excuse
 
+Row: TypeAlias = "tuple[Excuse, list[str], str]"
+"""An excuse, the places that it covers, and what to do about the first of them."""
+
 
 @click.command(epilog="Example: modelguard suggest")
 @gate_options
 def suggest(**options: Any) -> int:
-    """List the excuses of the policy, the cheapest to review first.
+    """List the excuses of the policy, for models and for programs, the cheapest to review first.
 
     An excuse that covers nothing costs a deletion; then those that cover the fewest findings.
     """
     with bars() as progress:
         gate = open_gate(options, progress=progress)
-        ranked = sorted(
-            ((len(covered), excuse.line, excuse, covered) for excuse, covered in _covered(gate)),
-            key=lambda row: row[:2],
-        )
-    for count, line, excuse, covered in ranked:
+        ranked = sorted((*_covered(gate), *_uses(gate)), key=lambda row: (len(row[1]), row[0].line))
+    for excuse, covered, remedy in ranked:
         until = f", until {excuse.until}" if excuse.until else ", without an end"
-        what = "covers nothing: delete it" if not count else f"covers {count}: {', '.join(covered[:3])}"
-        click.echo(f"{line}  {excuse.check} of {excuse.model}{until}: {what}")
-        if count:
-            click.echo(f"     → modelguard explain {excuse.check}")
+        what = "covers nothing: delete it" if not covered else f"covers {len(covered)}: {', '.join(covered[:3])}"
+        about = excuse.path or "programs" if excuse.model == "*" else excuse.model
+        click.echo(f"{excuse.line}  {excuse.check} of {about}{until}: {what}")
+        if covered:
+            click.echo(f"     → {remedy}")
     if not ranked:
         click.echo("the policy excuses nothing", err=True)
     return 0
 
 
-def _covered(gate: Gate) -> list[tuple[Excuse, list[str]]]:
+def _uses(gate: Gate) -> list[Row]:
+    """Return each excuse for programs with the places that it covers, below the working directory."""
+    if not gate.policy.excused_uses:
+        return []
+    made = judged(look(()), gate)
+    rows = []
+    for excuse in gate.policy.excused_uses:
+        covered = [one for one in made if covers(excuse, one, gate)]
+        rows.append((excuse, [f"{one.path}:{one.line}" for one in covered], covered[0].remedy if covered else ""))
+    return rows
+
+
+def _covered(gate: Gate) -> list[Row]:
     """Return each excuse with the places of the findings that it covers in locked models."""
     from modelguard.guard.standing import examine_locked  # reads the whole house: only once the command runs
 
@@ -53,7 +67,7 @@ def _covered(gate: Gate) -> list[tuple[Excuse, list[str]]]:
             for finding in examination.findings
             if excuse.covers(check=finding.check, model=name, path=finding.location.path, subject=finding.subject)
         ]
-        rows.append((excuse, places))
+        rows.append((excuse, places, f"modelguard explain {excuse.check}"))
     return rows
 
 

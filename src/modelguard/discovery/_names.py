@@ -24,6 +24,10 @@ _LEAVES = {ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, ast.Pass, ast.a
 _LEAVES |= {one for base in (ast.operator, ast.unaryop, ast.cmpop, ast.boolop) for one in base.__subclasses__()}
 _BINDING = {ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.withitem}
 
+_HANDING_ON = {"Path", "PurePath", "PosixPath", "str", "fspath", "expanduser", "abspath", "resolve", "absolute", "open",
+               "read", "read_bytes"}  # fmt: skip
+"""Calls that mean the same file as what they are given, or are called on."""
+
 Scope = tuple[int, ...]
 
 
@@ -257,14 +261,16 @@ class Names:
                 yield from self._each(one.elts, scope, depth)
 
     def _of_call(self, call: ast.Call, scope: Scope, depth: int) -> Iterator[str]:
-        """Follow calls that hand on a text: `Path("x")`, `str(x)`, `os.environ.get("X", "default")`, `field(…)`."""
+        """Follow calls that hand on a text: `Path("x")`, `open("x")`, `os.environ.get("X", "default")`, `field(…)`."""
         word = _last_word(call.func)
         given: list[ast.expr] = [one.value for one in call.keywords if one.arg == "default"]
         for one in call.keywords:
             if one.arg == "default_factory" and isinstance(one.value, ast.Lambda):
                 given.append(one.value.body)
-        if word in {"Path", "PurePath", "str", "PosixPath", "expanduser", "abspath"}:
+        if word in _HANDING_ON:
             given = call.args[:1]
+            if isinstance(call.func, ast.Attribute) and not self._is_module(call.func.value):
+                given = [call.func.value]  # Path("x").open("rb"), file.read()
         elif word == "join" and len(call.args) > 1:
             joined: list[ast.expr] = [call.args[0]]
             for part in call.args[1:]:
@@ -275,6 +281,11 @@ class Names:
             position = _DEFAULT_OF[word]
             given = call.args[position : position + 1] if position is not None else []
         yield from self._each(given, scope, depth)
+
+    def _is_module(self, node: ast.expr) -> bool:
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return isinstance(node, ast.Name) and node.id in self.imports and not self.bound(node.id, ())
 
     def bound(self, name: str, scope: Scope) -> list[ast.expr]:
         """Return what a name is bound to in the innermost scope that binds it."""

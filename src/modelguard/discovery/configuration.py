@@ -63,12 +63,17 @@ _ADDRESS = re.compile(
     r"(?:hf://|https?://(?:huggingface\.co|hf\.co)/(?!api/|docs/|blog/|spaces/|datasets/|papers/))[\w.-]+/[^\s\"'<>)\],]+"
 )
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(?:@[\w.-]+)?\Z")
+_OWN_TABLES = re.compile(r"^\[\[?tool\.modelguard\b[^\n]*\n(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
 _NEAR = 400
 """Characters around a model in which a revision belongs to it, if no other model stands between."""
 
 
 def read(path: str, text: str, _neighbours: Neighbours | None = None) -> Iterator[Use]:
-    """Yield the uses in a configuration file."""
+    """Yield the uses in a configuration file. What modelguard's own policy says about models uses none."""
+    if path.endswith("modelguard.toml"):
+        return
+    if path.endswith("pyproject.toml"):
+        text = _OWN_TABLES.sub(lambda match: "\n" * match[0].count("\n"), text)
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
     found: dict[int, tuple[str, str]] = {}
     for match in _PAIR.finditer(text):

@@ -20,13 +20,15 @@ _LEVELS = {Severity.LOW: "note", Severity.MEDIUM: "warning", Severity.HIGH: "err
 def text(found: Discovered, remarks: Sequence[Remark], locked: Collection[str]) -> str:
     """Return the report for people: each place, what is held against it, and a summary."""
     lines: list[str] = []
+    excused = sum(bool(one.excuse) for one in remarks)
+    remarks = [one for one in remarks if not one.excuse]
     for (path, line), group in groupby(sorted(remarks, key=_place), key=lambda one: (one.path, one.line)):
         here = list(group)
         lines.append(f"{printable(path)}:{line}  {here[0].subject}")
         for one in dict.fromkeys((one.severity, one.rule.name, one.message, one.remedy) for one in here):
             lines += [f"  {one[0]}[{one[1]}] {one[2]}", f"     → {one[3]}"]
     lines += ["", *_caches(found)] if found.cached else [""] if lines else []
-    lines.append(_summary(found, remarks, locked))
+    lines.append(_summary(found, remarks, locked) + (f" · {excused} excused" if excused else ""))
     return "\n".join(lines) + "\n"
 
 
@@ -84,6 +86,7 @@ def as_json(found: Discovered, remarks: Sequence[Remark], locked: Collection[str
                 "column": one.column,
                 "message": one.message,
                 "remedy": one.remedy,
+                "excuse": one.excuse or None,
             }
             for one in remarks
         ],
@@ -118,6 +121,7 @@ def sarif(_found: Discovered, remarks: Sequence[Remark], _locked: Collection[str
                 }
             ],
             "partialFingerprints": {"modelguard/v1": f"{one.rule.name}:{one.path}:{one.subject}"},
+            **({"suppressions": [{"kind": "external", "justification": one.excuse}]} if one.excuse else {}),
         }
         for one in remarks
     ]
@@ -134,6 +138,7 @@ def github(_found: Discovered, remarks: Sequence[Remark], _locked: Collection[st
         f"::{levels[_LEVELS.get(one.severity, 'note')]} file={_escaped(one.path, ',:')},line={one.line},"
         f"col={one.column},title={one.rule.name}::{_escaped(one.message)}\n"
         for one in remarks
+        if not one.excuse
     )
 
 

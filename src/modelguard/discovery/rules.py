@@ -47,7 +47,10 @@ RULES = (UNGUARDED, UNPINNED, NOT_IN_LOCK, NOT_READ)
 
 @frozen(kw_only=True)
 class Remark:
-    """One finding: a rule at a place (line and column from 1), with a sentence and what to do."""
+    """One finding: a rule at a place (line and column from 1), with a sentence and what to do.
+
+    `excuse` is the reason why the policy accepts it, empty where it does not.
+    """
 
     rule: Rule
     severity: Severity
@@ -57,6 +60,7 @@ class Remark:
     subject: str
     message: str
     remedy: str
+    excuse: str = ""
 
 
 def remarks(found: Discovered, locked: Collection[str], key_of: Callable[[Use, ModelRef], str]) -> tuple[Remark, ...]:

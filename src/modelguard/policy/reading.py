@@ -61,7 +61,7 @@ def read_policy(data: dict[str, Any], *, origin: str = "", where: str = "") -> P
     version = top.integer("version", VERSION, least=1)
     if version != VERSION:
         raise top.fail("version", f"this modelguard reads version {VERSION}, found {version}")
-    content = top.section("content")
+    content, discovery = top.section("content"), top.section("discovery")
     tables = {name: top.section(name).plain() for name in OTHER_TABLES if name in top}
     policy = Policy(
         origin=origin,
@@ -76,11 +76,13 @@ def read_policy(data: dict[str, Any], *, origin: str = "", where: str = "") -> P
         levels=_levels(top),
         max_excuse_days=top.integer("max-excuse-days", 0),
         excuses=tuple(_excuse(section) for section in top.sections("excuses")),
+        excused_uses=tuple(_excused_use(section) for section in discovery.sections("excuses")),
         sources=_sources(top.section("sources")),
         tables=tables,
         present=frozenset(name for name in (*OTHER_TABLES, "sources") if name in top),
     )
     content.finish()
+    discovery.finish()
     for name in OTHER_TABLES:
         top.section(name)
     top.finish()
@@ -126,9 +128,18 @@ def _levels(top: Section) -> dict[str, Level]:
 
 
 def _excuse(section: Section) -> Excuse:
+    return _with_reason(section, model=section.text("model"))
+
+
+def _excused_use(section: Section) -> Excuse:
+    """Read an excuse for a place in a program: whose model it is does not matter, `path` and `subject` tell it."""
+    return _with_reason(section, model="*")
+
+
+def _with_reason(section: Section, *, model: str) -> Excuse:
     excuse = Excuse(
         check=section.text("check"),
-        model=section.text("model"),
+        model=model,
         path=section.text("path", ""),
         subject=section.text("subject", ""),
         reason=section.text("reason"),

@@ -85,6 +85,8 @@ class Policy:
     `verify` says when the bytes of a model are hashed again before a load, `strict` whether they are handed over in
     sealed memory; docs/why/handover.md says what each of them trusts.
 
+    `excused_uses` are the excuses of `[discovery]`: for findings of `modelguard discover`, which are about programs.
+
     `origin` is the file that the policy was read from, empty for the defaults.
     """
 
@@ -99,6 +101,7 @@ class Policy:
     remote_code: Literal["deny", "locked"] = "deny"
     levels: Mapping[str, Level] = field(factory=dict, hash=False)
     excuses: tuple[Excuse, ...] = ()
+    excused_uses: tuple[Excuse, ...] = ()
     max_excuse_days: int = 0
     sources: SourceRules = SourceRules()
     tables: Mapping[str, Mapping[str, Any]] = field(factory=dict, hash=False)

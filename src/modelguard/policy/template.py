@@ -64,6 +64,14 @@ remote-code = "deny"             # "locked" lets a model run its own code, if th
 # min-scores = {{ unsafe-files = 7, license-clarity = 5 }}
 # inactive-days = 365
 
+# A place in a program that `modelguard discover` holds against you, known and accepted.
+# [[{prefix}.discovery.excuses]]
+# check = "unguarded-load"
+# path = "notebooks/*"
+# subject = "acme/tiny"          # the model, or the function where the model is computed at run time
+# reason = "exploration only, never deployed"
+# until = 2027-01-31
+
 # A finding that is known and accepted. Every excuse has a reason and should have an end.
 # [[{prefix}.excuses]]
 # check = "unknown-bytes"
@@ -74,20 +82,21 @@ remote-code = "deny"             # "locked" lets a model run its own code, if th
 """
 
 
-def policy_text(*, in_pyproject: bool, excuses: Iterable[Excuse] = ()) -> str:
+def policy_text(*, in_pyproject: bool, excuses: Iterable[Excuse] = (), excused_uses: Iterable[Excuse] = ()) -> str:
     """Return a complete policy with comments, for modelguard.toml or for pyproject.toml."""
     prefix = "tool.modelguard" if in_pyproject else "PREFIX"
     text = _TEMPLATE.format(prefix=prefix)
-    text += "".join(_excuse_text(excuse, prefix) for excuse in excuses)
+    text += "".join(_excuse_text(excuse, f"{prefix}.excuses", model=excuse.model) for excuse in excuses)
+    text += "".join(_excuse_text(excuse, f"{prefix}.discovery.excuses") for excuse in excused_uses)
     return text if in_pyproject else text.replace("[PREFIX]\n", "").replace("PREFIX.", "")
 
 
-def _excuse_text(excuse: Excuse, prefix: str) -> str:
-    rows = [("check", excuse.check), ("model", excuse.model), ("path", excuse.path), ("subject", excuse.subject)]
+def _excuse_text(excuse: Excuse, table: str, model: str = "") -> str:
+    rows = [("check", excuse.check), ("model", model), ("path", excuse.path), ("subject", excuse.subject)]
     lines = [f"{key} = {_quoted(value)}" for key, value in (*rows, ("reason", excuse.reason)) if value]
     if excuse.until:
         lines.append(f"until = {excuse.until}")
-    return f"\n[[{prefix}.excuses]]\n" + "\n".join(lines) + "\n"
+    return f"\n[[{table}]]\n" + "\n".join(lines) + "\n"
 
 
 def _quoted(text: str) -> str:
