@@ -1,43 +1,37 @@
 """Measures loading through the guard against loading raw, and one tensor against the whole file.
 
-    python benchmarks/bench_load.py [--megabytes 2048] [--rounds 5] [--only safetensors]
+    python benchmarks/bench_load.py [--only safetensors]
 
-For each kind (safetensors in 1 and 4 files, torch zip, joblib, GGUF) every way is measured once a round, in turn, so
-that a busy machine slows all alike; medians count. `raw` is the framework on the file, with every page of the result
-touched. `hash` is SHA-256 of all files by the same reader that the guard uses. The model lies in the store already, as
-after `modelguard lock`. Whatever is missing on this machine is left out and named.
+For each kind (safetensors in 1 and 4 files, torch zip, joblib, GGUF) every way is measured once a round, in turn. `raw`
+is the framework on the files, with every page of the result touched. `hash` is SHA-256 of all files by the reader that
+the guard uses. The model lies in the store already, as after `modelguard lock`. Whatever is missing on this machine is
+left out and named. The environment sets size and time: see `_table.py`.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
-import os
-import platform
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve
+from _table import Table, bytes_wanted, publish, seconds_wanted, table_of_ratios, take_turns
+from attrs import evolve, frozen
 
-from modelguard.guard import Gate, Wish, guarded_load, guarded_open, pin
+from modelguard.guard import Gate, Wish, guarded, guarded_load, guarded_open, pin
+from modelguard.guard.loading import with_wishes
 from modelguard.lock import update
 from modelguard.policy.settings import Policy
 from modelguard.sources.hashing import at_once, hash_file
 
 PARTS = 64
-
-
-def machine() -> str:
-    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), platform.machine())  # fmt: skip
-    load = os.getloadavg()[0]
-    return (f"{model}, {len(os.sched_getaffinity(0))} cores, Linux {platform.release()}, "
-            f"Python {platform.python_version()}, load average {load:.1f}")  # fmt: skip
+PURPOSE = (
+    "What the guard adds to a load, for each value of `verify` and for `strict`, beside the framework alone (`raw`) "
+    "and beside SHA-256 of all files (`hash`). *changed, first* has neither records nor a view; *second* has both."
+)
 
 
 def touched(value: Any) -> None:
@@ -48,40 +42,40 @@ def touched(value: Any) -> None:
         flat[:: max(1, 4096 // flat.itemsize)].sum()
 
 
-def arrays(megabytes: int) -> dict[str, Any]:
+def arrays(size: int) -> dict[str, Any]:
+    """Return 64 arrays of numbers that no two have alike, made from one: drawing all of them would take longest."""
     import numpy as np
 
-    generator = np.random.default_rng(20)
-    length = megabytes * (1 << 20) // PARTS // 4
-    return {f"layer.{n:02}.weight": generator.random(length, dtype=np.float32) for n in range(PARTS)}
+    one = np.random.default_rng(20).random(size // PARTS // 4, dtype=np.float32)
+    return {f"layer.{n:02}.weight": one + np.float32(n) for n in range(PARTS)}
 
 
-def make_safetensors(directory: Path, megabytes: int, files: int) -> None:
+def make_safetensors(directory: Path, size: int, files: int) -> None:
     from safetensors.numpy import save_file
 
-    whole = list(arrays(megabytes).items())
+    whole = list(arrays(size).items())
     step = PARTS // files
     for n in range(files):
         save_file(dict(whole[n * step : (n + 1) * step]), directory / f"model-{n}.safetensors")
 
 
-def make_torch(directory: Path, megabytes: int, _files: int) -> None:
+def make_torch(directory: Path, size: int, _files: int) -> None:
     import torch
 
-    torch.save({name: torch.from_numpy(array) for name, array in arrays(megabytes).items()}, directory / "model.pt")
+    torch.save({name: torch.from_numpy(array) for name, array in arrays(size).items()}, directory / "model.pt")
 
 
-def make_joblib(directory: Path, megabytes: int, _files: int) -> None:
+def make_joblib(directory: Path, size: int, _files: int) -> None:
     import joblib
 
-    joblib.dump(arrays(megabytes), directory / "model.joblib")
+    joblib.dump(arrays(size), directory / "model.joblib")
 
 
-def make_gguf(directory: Path, megabytes: int, _files: int) -> None:
+def make_gguf(directory: Path, size: int, _files: int) -> None:
     import gguf
 
     writer = gguf.GGUFWriter(directory / "model.gguf", "llama")
-    for name, array in arrays(megabytes).items():
+    for name, array in arrays(size).items():
         writer.add_tensor(name, array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -118,12 +112,22 @@ def guarded_gguf(reader: Any) -> None:
     touched({tensor.name: tensor.data for tensor in reader.tensors})
 
 
-KINDS: dict[str, tuple[Callable[..., None], Callable[[list[Path]], None], str, int]] = {
-    "safetensors, 1 file": (make_safetensors, raw_safetensors, "safetensors.torch", 1),
-    "safetensors, 4 files": (make_safetensors, raw_safetensors, "safetensors.torch", 4),
-    "torch zip": (make_torch, raw_torch, "torch", 1),
-    "joblib": (make_joblib, raw_joblib, "joblib", 1),
-    "GGUF": (make_gguf, raw_gguf, "gguf", 1),
+@frozen
+class Kind:
+    """How a model is made and loaded raw; `loader` is modelguard's, none when one function loads all files."""
+
+    make: Callable[[Path, int, int], None]
+    raw: Callable[[list[Path]], None]
+    loader: str
+    files: int = 1
+
+
+KINDS = {
+    "safetensors, 1 file": Kind(make_safetensors, raw_safetensors, "safetensors.torch"),
+    "safetensors, 4 files": Kind(make_safetensors, raw_safetensors, "", 4),
+    "torch zip": Kind(make_torch, raw_torch, "torch"),
+    "joblib": Kind(make_joblib, raw_joblib, "joblib"),
+    "GGUF": Kind(make_gguf, raw_gguf, "gguf"),
 }
 
 
@@ -142,37 +146,43 @@ def hash_all(paths: list[Path]) -> None:
     at_once([partial(hash_file, path, ours=True) for path in paths])
 
 
-def guarded_once(gate: Gate, paths: list[Path], loader: str, **how: Any) -> None:
-    """Load every file of the model through the guard: as many calls as the framework has files to open."""
-    for path in paths:
-        found = guarded_load("bench/model", gate=gate, file=path.name, loader=loader, **how)
-        (guarded_gguf if loader == "gguf" else touched)(found)
+def guarded_once(kind: Kind, gate: Gate, **how: Any) -> None:
+    """Load the model through the guard in one call: by the loader, or by a function that is given the directory."""
+    if kind.loader:
+        found = guarded_load("bench/model", gate=gate, loader=kind.loader, **how)
+        (guarded_gguf if kind.loader == "gguf" else touched)(found)
+        return
+    strict = how.get("strict")
+    load = guarded(
+        lambda place: kind.raw(sorted(Path(place).iterdir())), gate=with_wishes(gate, how.get("verify"), strict)
+    )
+    load("bench/model")
 
 
 def first_time(gate: Gate, work: Callable[[], None]) -> None:
-    """Run without records and without what this process remembers."""
+    """Run without records, without views and without what this process remembers."""
     from modelguard.guard import examining
+    from modelguard.sources import claims
 
     examining._KNOWN.clear()
     for file in (gate.store.root / "verified").glob("*"):
         file.unlink()
+    for tree in (gate.store.root / "trees").iterdir():
+        claims.remove_tree(tree)
     work()
 
 
-def ways(
-    gate: Gate, paths: list[Path], raw: Callable[[list[Path]], None], loader: str
-) -> dict[str, Callable[[], None]]:
-    once = partial(guarded_once, gate, paths, loader)
+def ways(kind: Kind, gate: Gate, paths: list[Path]) -> dict[str, Callable[[], None]]:
+    once = partial(guarded_once, kind, gate)
     found: dict[str, Callable[[], None]] = {
-        "raw": partial(raw, paths),
+        "raw": partial(kind.raw, paths),
         "hash": partial(hash_all, paths),
-        "hash + raw": lambda: (hash_all(paths), raw(paths))[1],
+        "hash, then raw": lambda: (hash_all(paths), kind.raw(paths))[1],
         "always": partial(once, verify="always"),
         "changed, first": lambda: first_time(gate, partial(once, verify="changed")),
         "changed, second": partial(once, verify="changed"),
-        "strict": partial(once, strict=True),
     }
-    if loader == "safetensors.torch":
+    if kind.loader == "safetensors.torch":
         found["one tensor of 64, raw"] = partial(one_raw, paths[0])
         found["one tensor of 64, guarded"] = partial(one_guarded, gate)
     return found
@@ -190,63 +200,39 @@ def one_guarded(gate: Gate) -> None:
         touched(opened.get_tensor("layer.07.weight"))
 
 
-def measured(work: Callable[[], None]) -> tuple[float, float]:
-    """Return wall and CPU seconds (of all threads)."""
-    gc.collect()
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - cpu
-
-
-def bench(kind: str, megabytes: int, rounds: int) -> None:
-    make, raw, loader, files = KINDS[kind]
+def bench(name: str, kind: Kind) -> Iterator[Table]:
     with tempfile.TemporaryDirectory(prefix="modelguard-bench-") as scratch:
         directory = Path(scratch, "model")
         directory.mkdir()
         try:
-            make(directory, megabytes, files)
+            kind.make(directory, bytes_wanted(), kind.files)
         except ImportError as error:
-            print(f"\n{kind}: left out: {error}")
+            yield Table(title=name, columns=["left out"], rows=[[str(error)]])
             return
-        paths = sorted(directory.iterdir())
         gate = lock(directory, Path(scratch))
-        time.sleep(0.3)
-        times: dict[str, list[tuple[float, float]]] = {}
-        for number in range(rounds + 1):
-            for name, work in ways(gate, paths, raw, loader).items():
-                seconds = measured(work)
-                if number:  # the first round imports frameworks and fills the page cache
-                    times.setdefault(name, []).append(seconds)
-        report(kind, sum(path.stat().st_size for path in paths), times)
-
-
-def report(kind: str, size: int, times: dict[str, list[tuple[float, float]]]) -> None:
-    wall = {name: statistics.median(seconds for seconds, _ in values) for name, values in times.items()}
-    cpu = {name: statistics.median(seconds for _, seconds in values) for name, values in times.items()}
-    print(f"\n{kind}, {size / 1e9:.2f} GB")
-    print(f"  {'':26}{'wall':>10}{'/ raw':>9}{'/ hash':>9}{'CPU':>12}{'/ raw':>9}{'/ hash':>9}")
-    for name in times:
-        row = "".join(
-            f"{one[name] * 1e3:10.1f}ms{one[name] / one['raw']:9.3f}{one[name] / one['hash']:9.3f}"
-            for one in (wall, cpu)
+        paths = sorted(directory.iterdir())
+        size = sum(path.stat().st_size for path in paths)
+        time.sleep(0.3)  # what was written just now gets no record
+        times = take_turns(ways(kind, gate, paths), seconds=seconds_wanted())
+        # Sealed memory takes most of the time and is slow for one reason, the copy: fewer rounds, after the others.
+        strict = {"strict": partial(guarded_once, kind, gate, strict=True)}
+        times |= take_turns(strict, rounds=3, seconds=0, warm=False)
+    note = ""
+    if "one tensor of 64, guarded" in times:
+        one, whole = times["one tensor of 64, guarded"], times["hash"]
+        note = (
+            f"One tensor of 64, verified, is {whole.median() / one.median():.1f} times faster than hashing the file "
+            f"({whole.median('cpu') / one.median('cpu'):.1f} times by CPU)."
         )
-        print(f"  {name:24}{row}")
-    if "one tensor of 64, guarded" in wall:
-        one = "one tensor of 64, guarded"
-        print(f"  one tensor is {wall['hash'] / wall[one]:.1f} times faster than the hash"
-              f" ({cpu['hash'] / cpu[one]:.1f} by CPU)")  # fmt: skip
+    yield table_of_ratios(f"{name}, {size / 1e9:.2f} GB", times, to=["raw", "hash"], note=note)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megabytes", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="kinds whose name begins so")
     chosen = parser.parse_args()
-    print(f"{machine()}\n{chosen.rounds} rounds, medians; {chosen.megabytes} MB a model")
-    for kind in KINDS:
-        if kind.startswith(chosen.only):
-            bench(kind, chosen.megabytes, chosen.rounds)
+    tables = (table for name, kind in KINDS.items() if name.startswith(chosen.only) for table in bench(name, kind))
+    publish("load", "Loading through the guard", PURPOSE, tables, ["torch", "safetensors", "joblib", "gguf", "numpy"])
 
 
 if __name__ == "__main__":

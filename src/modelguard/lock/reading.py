@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import lru_cache
 
 from modelguard.lock.entry import (
     STATES,
@@ -27,6 +28,13 @@ _REMEDY = "restore it from version control, or write it anew with: modelguard lo
 
 def read_entries(data: bytes, name: str) -> tuple[str, dict[str, Entry]]:
     """Return who wrote a lock, and its entries by id. Raises `LockError` with the key path."""
+    created_by, entries = _parsed(data, name)
+    return created_by, {**entries}
+
+
+@lru_cache(maxsize=4)
+def _parsed(data: bytes, name: str) -> tuple[str, dict[str, Entry]]:
+    """Parse a lock; the same bytes are parsed once, because every load reads the lock."""
     try:
         document = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
