@@ -35,7 +35,8 @@ def view(store: Store, files: Mapping[str, Digest]) -> Iterator[Path]:
     objects = _objects(store, files)
     with _place_for_views(store) as directory:
         _fill(directory, objects)
-        _seal(directory)
+        with writing(store.root):
+            _seal(directory)
         yield directory
 
 
@@ -94,15 +95,19 @@ def tree_digest(files: Mapping[str, Digest]) -> str:
 
 
 def _build(store: Store, place: Path, files: Mapping[str, Digest], objects: Mapping[str, Path]) -> None:
-    for digest in sorted(set(files.values())):
-        if not store.intact(digest):
-            raise StoreError(
-                f"store: object {digest} is damaged",
-                remedy="set it aside with `modelguard store verify`; it is then fetched again",
-            )
     with claims.temporary_directory(store.root / "views") as directory:
         _fill(directory, objects)
         _seal(directory)
+        if fault_of_view(directory, files):  # hashed here: the name of an object may be given to another meanwhile
+            for digest in sorted(set(files.values())):
+                if not store.intact(digest):
+                    raise StoreError(
+                        f"store: object {digest} is damaged",
+                        remedy="set it aside with `modelguard store verify`; it is then fetched again",
+                    )
+            raise StoreError(
+                f"store: the objects of view {place.name} changed while it was made", remedy="load the model again"
+            )
         directory.chmod(0o700)  # a directory must be writable to move to another parent
         directory.rename(place)
     place.chmod(0o500)
