@@ -21,8 +21,9 @@ from functools import partial
 from pathlib import Path
 
 from modelguard.sources import claims, hashing
+from modelguard.sources.writing import writing
 from modelguard.terms.artifact import Digest, printable
-from modelguard.terms.errors import LoaderError, ModelRefused
+from modelguard.terms.errors import LoaderError, ModelRefused, StoreError
 
 TICK = 0.05
 """Seconds that a directory rests before it is used: two changes within one tick of the clock look like one."""
@@ -45,20 +46,30 @@ def sealed_files(files: Mapping[str, Path]) -> Iterator[tuple[Path, dict[str, tu
         digest, size = hashing.hashed(hashing.read_blocks(descriptor))
         sealed[path] = (Path(f"/proc/self/fd/{descriptor}"), digest, size)
 
-    directory = Path(tempfile.mkdtemp(prefix="modelguard-sealed-"))
+    with writing(Path(tempfile.gettempdir())):
+        directory = Path(tempfile.mkdtemp(prefix="modelguard-sealed-"))
     try:
         hashing.at_once([partial(copy, path, file) for path, file in files.items()])
-        for path, (place, _, _) in sealed.items():
-            link = directory / path
-            link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            link.symlink_to(place)
-        for folder, _, _ in os.walk(directory, topdown=False):
-            Path(folder).chmod(0o500)
+        _link(directory, {path: place for path, (place, _, _) in sealed.items()})
         yield directory, sealed
     finally:
         claims.remove_tree(directory)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _link(directory: Path, places: Mapping[str, Path]) -> None:
+    try:
+        for path, place in places.items():
+            link = directory / path
+            link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            link.symlink_to(place)
+        for folder, _, _ in os.walk(directory, topdown=False):
+            Path(folder).chmod(0o500)
+    except (FileExistsError, FileNotFoundError) as error:
+        raise _touched(directory) from error
+    except OSError as error:
+        raise StoreError(f"{directory}: cannot be filled: {error.strerror}") from error
 
 
 def _sealed_copy(file: Path) -> int:
@@ -85,14 +96,22 @@ def _sealed_copy(file: Path) -> int:
 
 @contextmanager
 def untouched(directory: Path, places: Iterable[tuple[str, Path]]) -> Iterator[None]:
-    """Raise `ModelRefused` when a directory of links was touched inside the block, or is not what it should be."""
+    """Raise `ModelRefused` when a directory of links was touched inside the block, or is not what it should be.
+
+    An `OSError` of the block is raised as such only when the directory was left alone.
+    """
     links = [(directory / path, str(place)) for path, place in places]
     before = _state(directory)
     newest = max(moment for _, _, moment in before)
     time.sleep(max(0.0, min(TICK, TICK - (time.time() - newest / 1e9))))
     if before != _state(directory) or not all(_leads_to(link, place) for link, place in links):
         raise _touched(directory)
-    yield
+    try:
+        yield
+    except OSError as error:  # the framework met what somebody else put there
+        if before != _state(directory):
+            raise _touched(directory) from error
+        raise
     if before != _state(directory):
         raise _touched(directory)
 

@@ -27,7 +27,7 @@ from modelguard.lock import Entry, LockedFile
 from modelguard.sources import hashing
 from modelguard.sources.local import in_place
 from modelguard.terms.artifact import Artifact, LocalRef, Snapshot, printable
-from modelguard.terms.errors import LoaderError, ModelRefused
+from modelguard.terms.errors import LoaderError, ModelRefused, SourceError
 
 BLOCK = 1 << 18
 """Bytes read and hashed at a time: a block is hashed while the processor still holds it."""
@@ -65,10 +65,15 @@ def guarded_open(
 
     Raises `ModelRefused`, `LoaderError`, and the errors of reading the lock, the policy and the source.
     """
-    gate = gate or Gate.open()
     name = _FRAMEWORKS.get(framework)
     if name is None:
         raise LoaderError(f"guarded_open: no framework {framework!r}", remedy='write "numpy" or "pt"')
+    with hashing.reading(str(ref)):
+        opened = _opened(ref, file, gate or Gate.open())
+    return OpenedTensors(files=opened, framework=name, device=device)
+
+
+def _opened(ref: str | os.PathLike[str], file: str | None, gate: Gate) -> tuple[OpenedFile, ...]:
     entry, inner = approved_entry(gate.canonical(ref), gate)
     snapshot = _at_hand(entry, gate)
     examination = examine_snapshot(snapshot, gate, entry=entry)
@@ -78,10 +83,10 @@ def guarded_open(
     try:
         for one in chosen:
             artifact = snapshot.artifact(one.path)
-            assert artifact is not None
-            assert artifact.file is not None
+            if artifact is None or artifact.file is None:  # a policy that only warns lets a model without bytes pass
+                raise SourceError(f"{printable(one.path)}: its bytes are not on this machine")
             opened.append(_open(one, artifact.file, gate))
-        return OpenedTensors(files=tuple(opened), framework=name, device=device)
+        return tuple(opened)
     except BaseException:
         for done in opened:
             os.close(done.descriptor)
@@ -103,7 +108,7 @@ def _at_hand(entry: Entry, gate: Gate) -> Snapshot:
     hashed = []
     for file in entry.files:
         place = gate.store.path_of(file.digest)
-        if place is not None and (file.path not in promised or place.stat().st_size != file.size):
+        if place is not None and (file.path not in promised or _size(place) != file.size):
             hashed.append(partial(look, file, place))
         else:
             artifacts[file.path] = Artifact(path=file.path, size=file.size, digest=file.digest, file=place)
@@ -112,6 +117,11 @@ def _at_hand(entry: Entry, gate: Gate) -> Snapshot:
     return Snapshot(
         ref=entry.ref, revision=entry.revision, artifacts=tuple(artifacts[path] for path in sorted(artifacts))
     )
+
+
+def _size(place: Path) -> int:
+    with hashing.reading(str(place)):
+        return place.stat().st_size
 
 
 def _chosen(entry: Entry, wanted: str | None, left_out: frozenset[str]) -> tuple[LockedFile, ...]:
@@ -184,8 +194,10 @@ class OpenedTensors:
         for file in self.files:
             for name in file.tensors:
                 if name in self._home:
+                    first = self._home[name].path
+                    self.close()
                     raise LoaderError(
-                        f"guarded_open: {printable(name)} is in {self._home[name].path} and in {file.path}",
+                        f"guarded_open: {printable(name)} is in {first} and in {file.path}",
                         remedy="name one of them with file=…",
                     )
                 self._home[name] = file
@@ -284,7 +296,8 @@ def _verified(file: OpenedFile, placed: Placed) -> memoryview:
     data = memoryview(mmap.mmap(-1, length) if length else bytearray())  # page-aligned: the kernel copies fastest
     sha256, done = hashlib.sha256(), 0
     while done < length:
-        count = os.preadv(file.descriptor, [data[done : done + BLOCK]], placed.begin + done)
+        with hashing.reading(file.path):
+            count = os.preadv(file.descriptor, [data[done : done + BLOCK]], placed.begin + done)
         if not count:
             raise _changed(file.path, f"tensor {printable(placed.name)!r}")
         sha256.update(data[done : done + count])

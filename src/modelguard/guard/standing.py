@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
 from attrs import evolve, field, frozen
@@ -17,6 +17,7 @@ from modelguard.guard.pinning import recorded
 from modelguard.guard.underway import Underway, examined, hashed_meanwhile
 from modelguard.lock import Entry
 from modelguard.sources import stamps
+from modelguard.sources.hashing import reading
 from modelguard.sources.local import in_place
 from modelguard.sources.source import source_for
 from modelguard.sources.views import withdraw
@@ -77,8 +78,17 @@ def admitted(ref: str | os.PathLike[str], gate: Gate, *, early: bool = False) ->
     The policy's `verify` says whether all is hashed now, and `strict` whether the files are sealed memory. With `early`
     the hash may still be under way: nothing may come of the model before `Standing.settle`.
 
-    Raises `ModelRefused` with the examination, and the errors of reading the lock, the policy and the source.
+    Raises `ModelRefused` with the examination, and the errors of reading the lock, the policy and the source. What the
+    system says on the way, because somebody changes files meanwhile, is a `SourceError`.
     """
+    with ExitStack() as stack:
+        with reading(str(ref)):
+            standing = stack.enter_context(_admitted(ref, gate, early=early))
+        yield standing
+
+
+@contextmanager
+def _admitted(ref: str | os.PathLike[str], gate: Gate, *, early: bool) -> Iterator[Standing]:
     entry, inner = approved_entry(gate.canonical(ref), gate)
     if gate.policy.strict:
         with in_memory(entry, gate) as (root, sealed, snapshot):
@@ -160,6 +170,11 @@ def lasting(ref: str | os.PathLike[str], gate: Gate) -> Standing:
 
     Raises as `admitted` does.
     """
+    with reading(str(ref)):
+        return _lasting(ref, gate)
+
+
+def _lasting(ref: str | os.PathLike[str], gate: Gate) -> Standing:
     entry, inner = approved_entry(gate.canonical(ref), gate)
     bring(entry, gate)
     root = gate.store.lasting_view(entry.digests)

@@ -84,13 +84,23 @@ def table_of(file: LockedFile, place: Path, store: Store) -> Table:
     if file.tensors is None:
         raise ReadError(f"{printable(file.path)}: the lock has no digests of its tensors")
     kept = store.path_of(file.tensors)
-    if kept is not None and kept.stat().st_size <= LARGEST_TABLE:
-        text = kept.read_bytes()
+    if kept is not None:
+        text = _read_table_file(kept)
         if hashlib.sha256(text).hexdigest() == file.tensors.hex:
             return read_table(text)
     text = make_table(place, file.digest).text()
     store.keep_bytes(text, name=f"tensors of {file.path}", expected=file.tensors)
     return read_table(text)
+
+
+def _read_table_file(kept: Path) -> bytes:
+    """Return the bytes of a table in the store, empty when they cannot be had: it is then made anew."""
+    try:
+        with kept.open("rb") as file:
+            text = file.read(LARGEST_TABLE + 1)
+    except OSError:
+        return b""
+    return text if len(text) <= LARGEST_TABLE else b""
 
 
 def read_table(text: bytes) -> Table:
@@ -157,7 +167,8 @@ def _header_length(prefix: bytes, size: int) -> int:
 
 def _blocks(descriptor: int, begin: int, end: int) -> Iterator[bytes]:
     while begin < end:
-        block = os.pread(descriptor, min(hashing.BLOCK, end - begin), begin)
+        with hashing.reading("safetensors"):
+            block = os.pread(descriptor, min(hashing.BLOCK, end - begin), begin)
         if not block:
             raise ReadError("safetensors: the file ends too early")
         begin += len(block)

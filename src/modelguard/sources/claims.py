@@ -103,12 +103,13 @@ def reusable_directory(parent: Path, name: str) -> Iterator[Path]:
 def remove_tree(directory: Path) -> None:
     """Remove a directory of ours, whose subdirectories may be read-only. No link is followed."""
     if not directory.is_symlink() and directory.is_dir():
-        directory.chmod(0o700)
-        for folder, names, _ in os.walk(directory):
-            for name in names:
-                inner = Path(folder, name)
-                if not inner.is_symlink():
-                    inner.chmod(0o700)
+        with suppress(OSError):  # somebody else may remove it as well; what cannot be removed is swept up later
+            directory.chmod(0o700)
+            for folder, names, _ in os.walk(directory):
+                for name in names:
+                    inner = Path(folder, name)
+                    if not inner.is_symlink():
+                        inner.chmod(0o700)
         shutil.rmtree(directory, ignore_errors=True)
 
 

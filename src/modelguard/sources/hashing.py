@@ -195,13 +195,22 @@ def changed(name: str) -> SourceError:
 
 
 @contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Raise what the system says inside the block as `SourceError`; what was listed and is gone now has changed."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise changed(name) from error
+    except OSError as error:
+        raise SourceError(f"{printable(name)}: cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
 def unchanging(descriptor: int, name: str) -> Iterator[None]:
     """Raise `SourceError` when the open file is written to inside the block, or cannot be read."""
     before = os.fstat(descriptor)
-    try:
+    with reading(name):
         yield
-    except OSError as error:
-        raise SourceError(f"{printable(name)}: cannot be read: {error.strerror}") from error
     after = os.fstat(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise changed(name)

@@ -143,7 +143,8 @@ def _place(ref: ModelRef, options: Options) -> Path:
 @contextmanager
 def _opened(place: Path) -> Iterator[Path | int]:
     """Give the descriptor of a directory, or the path itself when it is a file."""
-    mode = place.lstat().st_mode
+    with hashing.reading(str(place)):
+        mode = place.lstat().st_mode
     if stat.S_ISREG(mode):
         yield place
         return
@@ -185,7 +186,8 @@ def _tree(top: Path | int) -> Tree:
         fault = fault_of(top.name)
         if fault:
             raise SourceError(f"{printable(str(top))}: {fault}")
-        tree.files[top.name] = top.lstat().st_size
+        with hashing.reading(str(top)):
+            tree.files[top.name] = top.lstat().st_size
         return tree
     _look_into(top, "", tree, 0)
     for path, fault in faults(tree.files).items():
@@ -195,11 +197,12 @@ def _tree(top: Path | int) -> Tree:
 
 
 def _look_into(directory: int, prefix: str, tree: Tree, depth: int) -> None:
-    with os.scandir(directory) as entries:
+    with hashing.reading(prefix or "the directory"), os.scandir(directory) as entries:
         listing = sorted(entries, key=lambda entry: entry.name)
     for entry in listing:
         path = prefix + entry.name
-        mode = entry.stat(follow_symlinks=False).st_mode
+        with hashing.reading(path):  # it was listed, and may be gone or another by now
+            mode = entry.stat(follow_symlinks=False).st_mode
         if entry.name == ".git" or path in LEFT_OUT:
             tree.left_out[path] = LEFT_OUT.get(path, LEFT_OUT[".git"])
         elif stat.S_ISREG(mode):
@@ -227,7 +230,8 @@ def _enter(name: str, path: str, above: int, tree: Tree, depth: int) -> None:
 def _reason(name: str, directory: int, mode: int) -> str:
     if not stat.S_ISLNK(mode):
         return hashing.kind_of(mode)
-    target = printable(os.readlink(name, dir_fd=directory))
+    with hashing.reading(name):
+        target = printable(os.readlink(name, dir_fd=directory))
     hint = "; name a model of the Hub's cache org/name@commit" if "blobs/" in target else ""
     return f"a symbolic link to {target}{hint}"
 

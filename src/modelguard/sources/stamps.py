@@ -84,7 +84,8 @@ class Records:
         Raises `SourceError` as `hash_file`.
         """
         if self.hold(name, file, digest):
-            return digest, file.stat().st_size
+            with hashing.reading(str(file)):
+                return digest, file.stat().st_size
         if self.trust == "sealed":
             seal(file)
         descriptor = hashing.open_regular(file)

@@ -36,7 +36,8 @@ def view(store: Store, files: Mapping[str, Digest]) -> Iterator[Path]:
     objects = _objects(store, files)
     with _place_for_views(store) as directory:
         _fill(directory, objects)
-        _seal(directory)
+        with writing(store.root):
+            _seal(directory)
         yield directory
 
 
