@@ -7,10 +7,11 @@ yardstick reads no less than the loader has to: the pickles with an unpickler, a
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pickle_classes import Module, Pickler, Unpickler, torch_pickle
@@ -36,10 +37,21 @@ def _counted(count: int) -> list[str]:
     return [str(number + 1) for number in range(count)]
 
 
-def torch_zip() -> bytes:
+class Harmful:
+    """Would run a program if it were unpickled; nobody here does."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, ("echo pwned",)
+
+
+def _model(key: list[int], *more: object) -> object:
+    return [Module(1, key), *more] if more else Module(4, key)
+
+
+def torch_zip(*more: object) -> bytes:
     """A module as `torch.save` writes it: every record stored, each beginning at a multiple of 64."""
     key = [0]
-    data = torch_pickle(Module(4, key))
+    data = torch_pickle(_model(key, *more))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
 
@@ -60,13 +72,13 @@ def torch_zip() -> bytes:
     return buffer.getvalue()
 
 
-def torch_legacy() -> bytes:
+def torch_legacy(*more: object) -> bytes:
     """The same module as `torch.save` wrote it before 1.6: five pickles, then the storages."""
     key = [0]
     buffer = io.BytesIO()
     for value in (MAGIC, PROTOCOL, SYSTEM):
         pickle.dump(value, buffer, protocol=2)
-    LegacyPickler(buffer, 2).dump(Module(4, key))
+    LegacyPickler(buffer, 2).dump(_model(key, *more))
     pickle.dump(_counted(key[0]), buffer, protocol=2)
     for storage in _storages(key[0]):
         buffer.write(struct.pack("<q", len(storage) // 4) + storage)
@@ -82,22 +94,45 @@ def _arrays(count: int) -> object:
     ]
 
 
-def joblib_raw() -> bytes:
+def joblib_raw(*more: object) -> bytes:
     """Arrays as joblib writes them, between the opcodes."""
     import joblib
 
     buffer = io.BytesIO()
-    joblib.dump(_arrays(150), buffer)
+    joblib.dump([_arrays(1 if more else 150), *more], buffer)
     return buffer.getvalue()
 
 
-def joblib_zlib() -> bytes:
+def joblib_zlib(*more: object) -> bytes:
     """The same with `compress=3`."""
     import joblib
 
     buffer = io.BytesIO()
-    joblib.dump(_arrays(50), buffer, compress=3)
+    joblib.dump([_arrays(1 if more else 50), *more], buffer, compress=3)
     return buffer.getvalue()
+
+
+CONTAINERS: dict[str, Callable[..., bytes]] = {
+    "torch archive.pt": torch_zip,
+    "torch legacy.pth": torch_legacy,
+    "joblib, raw.joblib": joblib_raw,
+    "joblib, zlib.joblib": joblib_zlib,
+}
+
+
+def make_twins(folder: Path) -> dict[str, Path]:
+    """Write a small file of each kind of class, which holds a harmful object, and return the paths by class.
+
+    A scanner that does not find it has not read files of that kind, however quickly it comes back.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    twins = {"": folder / "harmful.pkl"}
+    twins[""].write_bytes(pickle.dumps([1, Harmful()]))
+    for name, maker in CONTAINERS.items():
+        label, _, ending = name.rpartition(".")
+        twins[label] = folder / f"harmful_{maker.__name__}.{ending}"
+        twins[label].write_bytes(maker(Harmful()))
+    return twins
 
 
 def load_torch_zip(path: Path) -> None:

@@ -179,18 +179,12 @@ CLASSES: dict[str, Callable[[], bytes]] = {
 
 def make(folder: Path) -> dict[str, Path]:
     """Write each class to a file of the folder, unless it is there, and return the paths."""
-    from container_classes import joblib_raw, joblib_zlib, torch_legacy, torch_zip
+    from container_classes import CONTAINERS
 
-    containers = {
-        "torch archive.pt": torch_zip,
-        "torch legacy.pth": torch_legacy,
-        "joblib, raw.joblib": joblib_raw,
-        "joblib, zlib.joblib": joblib_zlib,
-    }
     stand_in_for_torch()
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
-    for name, maker in {**{f"{name}.pkl": maker for name, maker in CLASSES.items()}, **containers}.items():
+    for name, maker in {**{f"{name}.pkl": maker for name, maker in CLASSES.items()}, **CONTAINERS}.items():
         label, _, ending = name.rpartition(".")
         path = folder / f"{''.join(letter if letter.isalnum() else '_' for letter in label)}.{ending}"
         if not path.exists():
