@@ -3,134 +3,105 @@
     python benchmarks/bench_pickle.py [--venvs build/peers] [--files build/pickles] [--rounds 7] [--peer NAME]…
 
 Each peer is installed from its package name into a virtual environment of its own below the folder, unless it is there,
-and called through its Python interface on one file at a time in one process that stays. What is timed is the whole
-call with the reading of the file, as CPU time of the process; the median of the rounds counts. Rounds go through all
-tools before the next begins, so that noise meets all of them. A peer that fails on a class has no figure.
+and called through its Python interface on one file at a time in one process that stays. What is timed is the whole call
+with the reading of the file, as CPU time of the process; the median of the rounds counts. Rounds go through all tools
+before the next begins, so that noise meets all of them. `--page` writes the table to a page of the documentation.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import os
+import platform
 import statistics
-import subprocess
-import sys
-import venv
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-LONGEST = 120.0
-"""Seconds after which a tool is stopped; it then has no figure for the class."""
+from container_classes import make_twins
+from pickle_classes import make
+from pickle_peers import BATCH, LONGEST, OWN, PEERS, Tool, tools
 
+SLOW = 3.0
+"""Seconds after which a tool is measured once on a file, not in every round."""
 
-# How each tool is called from Python: the statements that prepare, and the expression that scans `path`.
-CALLS = {
-    "picklescan": ("from picklescan.scanner import scan_file_path", "scan_file_path(path)"),
-    "modelscan": (
-        "from modelscan.modelscan import ModelScan\nfrom modelscan.settings import DEFAULT_SETTINGS",
-        "ModelScan(settings=DEFAULT_SETTINGS).scan(path)",
-    ),
-    "fickling": ("import fickling", "fickling.is_likely_safe(path)"),
-    "modelaudit": ("from modelaudit.core import scan_model_directory_or_file", "scan_model_directory_or_file(path)"),
-    "hayward": (
-        "from pathlib import Path\nfrom hayward import ModelFileScanner\nscanner = ModelFileScanner()",
-        "scanner.scan_file(Path(path))",
-    ),
-    "modelguard": ("from bench_pickle_own import scan_path", "scan_path(path)"),
-    "pickle.loads": (
-        "from pathlib import Path\nfrom pickle_classes import load, stand_in_for_torch\nstand_in_for_torch()",
-        "load(Path(path))",
-    ),
-}
-OWN = ("modelguard", "pickle.loads")
+NOTES = f"""\
+Milliseconds of CPU time for one file, the medians of {{rounds}} rounds that went through all tools in turn; calls that
+take less than {BATCH * 1000:.0f} ms are repeated within a round. modelguard is the whole scan in the process: opening
+the file, every format, every check; without hashing the file and without writing a report. `loads` is `pickle.loads`,
+for joblib's files `joblib.load`; for torch's containers it unpickles their pickles and reads the bytes of all storages.
+`peer/ours` compares with the fastest peer, `loads/ours` with `loads`.
 
-RUNNER = """
-import json, os, resource, signal, sys, time
-os.environ["PROMPTFOO_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "1"
-answers, sys.stdout = sys.stdout, sys.stderr
-{prepare}
-for line in sys.stdin:
-    path = json.loads(line)
-    signal.setitimer(signal.ITIMER_REAL, {longest})
-    began = time.process_time()
-    try:
-        {call}
-        took = time.process_time() - began
-    except Exception as error:
-        took = None
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([took, peak]), file=answers, flush=True)
+In brackets: the tool misses `os.system` in a small file of the same kind, so it does not read such files and the figure
+does not count. *late*: stopped after {LONGEST:.0f} seconds; another word is the error with which the tool stopped. A
+tool that takes more than {SLOW:.0f} seconds for a file is measured once.
+"""
+REPEAT = """\
+To repeat it, run `make bench-pickle`: it installs the peers into `build/peers`, makes the files and writes this page.
 """
 
 
-class Tool:
-    """One scanner in a process of its own."""
-
-    def __init__(self, name: str, python: Path, *, log: Path) -> None:
-        prepare, call = CALLS[name]
-        code = RUNNER.format(prepare=prepare, call=call, longest=LONGEST)
-        if name in OWN:
-            code = f"import sys; sys.path[:0] = {[str(ROOT / 'benchmarks'), str(ROOT / 'src')]}\n" + code
-        self.name, self.failed = name, False
-        self.arguments, self.log = [str(python), "-W", "ignore", "-c", code], log
-        self.process = self._start()
-
-    def _start(self) -> subprocess.Popen[str]:
-        with self.log.open("a") as log:
-            return subprocess.Popen(
-                self.arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-            )
-
-    def time(self, path: Path) -> tuple[float | None, float]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        try:
-            self.process.stdin.write(json.dumps(str(path)) + "\n")
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            self.process.wait()
-            self.process = self._start()
-            return None, 0.0
-        took, peak = json.loads(line)
-        return took, peak
-
-    def restart(self) -> None:
-        self.close()
-        self.process = self._start()
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
-def install(package: str, folder: Path) -> Path:
-    """Return the Python of a virtual environment that holds the package."""
-    python = folder / package / "bin" / "python"
-    if not python.exists():
-        venv.create(folder / package, with_pip=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", package], check=True)
-    return python
-
-
-def measure(tools: list[Tool], path: Path, rounds: int) -> dict[str, list[float]]:
-    """Return the times of each tool for one file; a tool that fails or is too slow is left out of later rounds."""
-    times: dict[str, list[float]] = {tool.name: [] for tool in tools}
-    alive = list(tools)
+def measure(all_tools: list[Tool], path: Path, rounds: int) -> dict[str, list[float] | str]:
+    """Return the times of each tool for one file, or why it has none; slow tools go through one round only."""
+    results: dict[str, list[float] | str] = {tool.name: [] for tool in all_tools}
+    alive = list(all_tools)
     for number in range(rounds + 1):
         for tool in list(alive):
-            took, _ = tool.time(path)
-            if took is None:
+            answer = tool.ask(path)
+            times = results[tool.name]
+            took = answer.get("took")
+            if not isinstance(took, float) or isinstance(times, str):
+                results[tool.name] = str(answer.get("failed", ""))
                 alive.remove(tool)
-                times[tool.name] = []
-            elif number or took > 1:  # the first round warms up, unless it is long anyway
-                times[tool.name].append(took)
-                if took > LONGEST / 10 and len(times[tool.name]) > 1:
-                    alive.remove(tool)
-    return times
+            elif took > SLOW:
+                times.append(took)
+                alive.remove(tool)
+            elif number:  # the first round warms up
+                times.append(took)
+    return results
+
+
+def row(label: str, results: dict[str, list[float] | str], blind: set[str]) -> list[str]:
+    """Return the cells of one class: the times in milliseconds and the two ratios."""
+    medians = {name: statistics.median(times) * 1e3 for name, times in results.items() if not isinstance(times, str)}
+    seeing = [medians[name] for name in medians if name not in OWN and name not in blind]
+    cells = [label]
+    for name, times in results.items():
+        text = (
+            f"*{times}*"
+            if isinstance(times, str)
+            else f"{medians[name]:.3g}"
+            if medians[name] < 100
+            else f"{medians[name]:.0f}"
+        )
+        cells.append(f"({text})" if name in blind else text)
+    ours = medians["modelguard"]
+    cells.append(f"{min(seeing) / ours:.1f}" if seeing else "-")
+    cells.append(f"{medians['loads'] / ours:.2f}")
+    return cells
+
+
+def peak_of(tool: Tool, path: Path) -> float:
+    """Return the peak of memory in megabytes of a new process that scans one file."""
+    tool.restart()
+    peak = tool.ask(path)["peak"]
+    assert isinstance(peak, float)
+    return peak
+
+
+def machine() -> str:
+    """Return one line about the machine."""
+    cpu = (
+        next(
+            (
+                line.partition(":")[2].strip()
+                for line in Path("/proc/cpuinfo").read_text().splitlines()
+                if "model name" in line
+            ),
+            platform.processor(),
+        )
+        if Path("/proc/cpuinfo").exists()
+        else platform.processor()
+    )
+    return f"{cpu}, {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), Python {platform.python_version()}"
 
 
 def main() -> None:
@@ -138,32 +109,45 @@ def main() -> None:
     parser.add_argument("--venvs", type=Path, default=Path("build/peers"))
     parser.add_argument("--files", type=Path, default=Path("build/pickles"))
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--peer", action="append", choices=[name for name in CALLS if name not in OWN])
+    parser.add_argument("--peer", action="append", choices=PEERS)
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--page", type=Path)
     options = parser.parse_args()
-    sys.path[:0] = [str(ROOT / "benchmarks")]
-    from pickle_classes import make
-
-    peers = options.peer or [name for name in CALLS if name not in OWN]
-    options.venvs.mkdir(parents=True, exist_ok=True)
-    log = options.venvs / "bench.log"
-    pythons = {name: install(name, options.venvs) for name in peers}
-    tools = [Tool(name, Path(sys.executable), log=log) for name in OWN] + [
-        Tool(name, python, log=log) for name, python in pythons.items()
+    files, twins = make(options.files), make_twins(options.files)
+    found = tools(options.peer or list(PEERS), options.venvs)
+    all_tools = [tool for tool, _ in found.values()]
+    scanners = [tool for tool in all_tools if tool.name != "loads"]  # which would run what it loads
+    blind = {
+        label: {tool.name for tool in scanners if not tool.ask(path).get("alarm")} for label, path in twins.items()
+    }
+    began = machine()
+    header = [
+        "class",
+        *(f"{name} {version}".strip() for name, (_, version) in found.items()),
+        "peer/ours",
+        "loads/ours",
     ]
-    names = [tool.name for tool in tools]
-    print(f"{'class':26s}" + "".join(f"{name:>14s}" for name in names) + "   peer/ours  loads/ours")
-    for label, path in make(options.files).items():
-        if options.only and not any(word in label for word in options.only):
-            continue
-        times = measure(tools, path, options.rounds)
-        medians = {name: statistics.median(values) for name, values in times.items() if values}
-        ours = medians["modelguard"]
-        fastest = min((medians[name] for name in peers if name in medians), default=float("nan"))
-        cells = "".join(f"{medians[name] * 1e3:14.2f}" if name in medians else f"{'-':>14s}" for name in names)
-        print(f"{label:26s}{cells}{fastest / ours:12.1f}{medians['pickle.loads'] / ours:12.2f}", flush=True)
-    for tool in tools:
+    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    print(began)
+    for label, path in files.items():
+        if not options.only or any(word in label for word in options.only):
+            cells = row(label, measure(all_tools, path, options.rounds), blind.get(label, blind[""]))
+            lines.append(cells)
+            print("  ".join(f"{cell:>16s}" for cell in cells), flush=True)
+    memory = (
+        f"{peak_of(found['modelguard'][0], files['array 200 MB']):.0f} MB is the peak of memory for the 200 MB file."
+    )
+    print(memory)
+    for tool in all_tools:
         tool.close()
+    if options.page:
+        table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        notes = NOTES.format(rounds=options.rounds)
+        options.page.parent.mkdir(parents=True, exist_ok=True)
+        options.page.write_text(
+            f"# Pickles: speed beside other scanners\n\n{notes}\n{table}\n\n{memory}\n\nMeasured on {began}.\n\n"
+            f"{REPEAT}"
+        )
 
 
 if __name__ == "__main__":

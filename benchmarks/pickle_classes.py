@@ -1,4 +1,4 @@
-"""Makes the classes of pickle files that are measured: what models, vocabularies, arrays and data look like.
+"""Makes the classes of files that are measured: what models, vocabularies, arrays and data look like as pickles.
 
 Frameworks are not needed: stand-ins of the same names write the same opcodes. Each class is made from a fixed seed.
 """
@@ -98,12 +98,19 @@ class Unpickler(pickle.Unpickler):
         return identifier
 
 
-def load(path: Path) -> None:
+def load_pickle(path: Path) -> None:
     """Unpickle a file as `pickle.loads` does, persistent ids answered."""
     Unpickler(io.BytesIO(path.read_bytes())).load()
 
 
-def _torch(value: object) -> bytes:
+def load(path: Path) -> None:
+    """Load a file as its framework does, the yardstick for a scan of it."""
+    from container_classes import load_joblib, load_torch_legacy, load_torch_zip
+
+    {".pt": load_torch_zip, ".pth": load_torch_legacy, ".joblib": load_joblib}.get(path.suffix, load_pickle)(path)
+
+
+def torch_pickle(value: object) -> bytes:
     buffer = io.BytesIO()
     Pickler(buffer, 2).dump(value)
     return buffer.getvalue()
@@ -112,7 +119,7 @@ def _torch(value: object) -> bytes:
 def state_dict() -> bytes:
     names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate", "up", "down", "norm1", "norm2"]
     tensors = [(layer, name) for layer in range(32) for name in names]
-    return _torch(
+    return torch_pickle(
         OrderedDict(
             (f"model.layers.{layer}.{name}.weight", Tensor(number, (4096, 11008)))
             for number, (layer, name) in enumerate(tensors)
@@ -159,7 +166,7 @@ def vocabulary(protocol: int) -> Callable[[], bytes]:
 CLASSES: dict[str, Callable[[], bytes]] = {
     "small dict 1 KB": lambda: pickle.dumps({"weights": list(range(200)), "name": "x", "scores": [0.5] * 40}),
     "state_dict": state_dict,
-    "torch module": lambda: _torch(Module(4, [0])),
+    "torch module": lambda: torch_pickle(Module(4, [0])),
     "forest": forest,
     "vocabulary, protocol 2": vocabulary(2),
     "vocabulary, protocol 4": vocabulary(4),
@@ -172,12 +179,15 @@ CLASSES: dict[str, Callable[[], bytes]] = {
 
 def make(folder: Path) -> dict[str, Path]:
     """Write each class to a file of the folder, unless it is there, and return the paths."""
+    from container_classes import CONTAINERS
+
     stand_in_for_torch()
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
-    for name, maker in CLASSES.items():
-        path = folder / f"{''.join(letter if letter.isalnum() else '_' for letter in name)}.pkl"
+    for name, maker in {**{f"{name}.pkl": maker for name, maker in CLASSES.items()}, **CONTAINERS}.items():
+        label, _, ending = name.rpartition(".")
+        path = folder / f"{''.join(letter if letter.isalnum() else '_' for letter in label)}.{ending}"
         if not path.exists():
             path.write_bytes(maker())
-        paths[name] = path
+        paths[label] = path
     return paths

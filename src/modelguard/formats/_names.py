@@ -43,9 +43,14 @@ _RULES: tuple[tuple[str, Callable[[str], bool]], ...] = (
 )
 
 
+def is_ordinary(name: str) -> bool:
+    """Tell at once that a name is as nearly all are, and breaks no rule."""
+    return _ORDINARY.match(name) is not None
+
+
 def name_faults(name: str) -> Iterator[str]:
     """Yield what is wrong with the name of a member, in words that follow the name."""
-    if _ORDINARY.match(name):
+    if is_ordinary(name):
         return iter(())
     return (fault for fault, breaks in _RULES if breaks(name))
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
-from modelguard.formats._zip_archive import Entry, member_names
+from modelguard.formats._zip_archive import Entry, member_names, open_archive
 from modelguard.terms.content import Content
 
 Role: TypeAlias = Literal["data", "constants", "storage", "constant", "code", "debug", "small"]
@@ -79,11 +79,26 @@ def torch_archive(entries: Iterable[Entry]) -> TorchArchive:
     return TorchArchive(roots=roots, records=tuple(records))
 
 
-def torch_members(content: Content, entries: Iterable[Entry]) -> frozenset[Entry]:
-    """Return the members that the torch-zip format reads, so that the zip format leaves them to it."""
+def torch_archive_in(content: Content, limit: int) -> TorchArchive:
+    """Return the records of torch in an archive of at most `limit` members; raises what `open_archive` does."""
+    return content.once(_Sorting(limit))
+
+
+@frozen
+class _Sorting:
+    """Sorts the members of an archive: the same question whatever the limit."""
+
+    limit: int = field(eq=False)
+
+    def __call__(self, content: Content) -> TorchArchive:
+        return torch_archive(open_archive(content, self.limit).entries)
+
+
+def torch_members(content: Content, limit: int) -> frozenset[int]:
+    """Return the members that the torch-zip format reads, by `id`, so that the zip format leaves them to it."""
     if not is_torch_zip(content):
         return frozenset()
-    return frozenset(record.entry for record in torch_archive(entries).records)
+    return frozenset([id(record.entry) for record in torch_archive_in(content, limit).records])
 
 
 def is_torch_zip(content: Content) -> bool:
@@ -108,6 +123,8 @@ def _root(name: str) -> str:
 
 
 def _role(key: str) -> Role | None:
+    if key[:5].lower() == "data/" and len(key) > 5 and key.find("/", 5) < 0:
+        return "small" if key.lower() in _SMALL else "storage"
     if key.lower() in _SMALL:
         return "small"
     return next((role for role, pattern in _ROLES if pattern.match(key)), None)

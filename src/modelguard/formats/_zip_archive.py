@@ -25,6 +25,7 @@ from modelguard.terms.errors import BudgetSpent, ReadError
 
 Origin: TypeAlias = Literal["directory", "local header", "orphan"]
 _PADDING = 1 << 16
+_EXTRA = 68  # bytes of extra fields that are read with a local header: torch aligns to 64
 _ORPHANS = 10_000
 # Who owns bytes that are not a member's.
 _END, _COMMENT, _DIRECTORY = "the end record", "the comment", "the directory"
@@ -243,15 +244,16 @@ def _survey_record(survey: _Survey, record: Record, at: int) -> None:
     if is_far(content, record, at):
         _survey_far(survey, record, at)
         return
-    header = records.local(content, at)
+    header = records.local(content, at, len(record.raw_name) + _EXTRA)
     if header is None:
         survey.fault("zip-no-local-header", f"{name!r}: no local header at {at}")
         return
-    survey.faults.extend(differences(record, header))
     entry = _entry(record, header, at, "directory")
     survey.entries.append(_fitted(survey, entry))
-    for variant in _variants(entry, record, header):
-        survey.entries.append(_fitted(survey, variant))
+    if header.extra_differs or not record.agrees(header):
+        survey.faults.extend(differences(record, header))
+        for variant in _variants(entry, record, header):
+            survey.entries.append(_fitted(survey, variant))
     survey.spans.append((at, _span_end(survey, record, header), repr(name)))
 
 

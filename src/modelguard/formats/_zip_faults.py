@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from modelguard.formats._names import name_faults
+from modelguard.formats._names import is_ordinary, name_faults
 from modelguard.formats._zip_records import DEFLATED, ENCRYPTED, STORED, STREAMED, UTF8, Record
 
 Fault: TypeAlias = tuple[str, str]
@@ -21,6 +21,8 @@ _LINK, _REGULAR, _FOLDER, _KIND = 0xA000, 0x8000, 0x4000, 0xF000
 def record_faults(record: Record) -> Iterator[Fault]:
     """Yield what is wrong with a directory record on its own."""
     name = record.name
+    if _is_plain(record) and is_ordinary(name):
+        return
     for fault in name_faults(name):
         yield "zip-name", f"{name!r} {fault}"
     if record.unicode_name and record.raw_name.isascii() and record.unicode_name != name:
@@ -42,6 +44,21 @@ def record_faults(record: Record) -> Iterator[Fault]:
     if name.endswith("/") and (record.compressed or record.expanded) and record.expanded:
         yield "zip-folder-data", f"{name!r} is a directory with {record.expanded} bytes of data"
     yield from _mode_faults(name, record.mode)
+
+
+def _is_plain(record: Record) -> bool:
+    """Tell at once that a record breaks no rule but those about names: stored bytes of a regular file, as torch's."""
+    return (
+        record.flags == 0
+        and record.method == STORED
+        and record.compressed == record.expanded
+        and record.disk == 0
+        and not record.extra_differs
+        and not record.unicode_name
+        and record.mode & _KIND in (0, _REGULAR)
+        and not record.mode & 0o6000
+        and record.raw_name[-1:] != b"/"
+    )
 
 
 def _mode_faults(name: str, mode: int) -> Iterator[Fault]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 
 from modelguard.terms.content import NEAR_TAIL, Content
 from modelguard.terms.errors import BudgetSpent, ReadError
@@ -35,6 +36,8 @@ WINDOW = 1 << 17
 
 _DIRECTORY_LIMIT = 1 << 26
 _ENDS = 64
+_KEPT = 10_000  # records of a directory that are kept in memory
+_ZIP64, _UNICODE_PATH = b"\x01\x00", b"\x75\x70"  # kinds of extra fields
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 
 
@@ -58,6 +61,13 @@ class End:
     comment: bytes
 
 
+def _name_of(record: Record) -> str:
+    raw = record.raw_name
+    if raw.isascii():
+        return raw.decode("ascii")
+    return raw.decode("utf-8" if record.flags & UTF8 else "cp437", "backslashreplace")
+
+
 @frozen(kw_only=True)
 class Record:
     """What a directory record or a local header says about a member; sizes in bytes after the zip64 extra field.
@@ -79,11 +89,19 @@ class Record:
     mode: int = 0
     extra_differs: bool = False
     unicode_name: str = ""
+    name: str = field(init=False, default=Factory(_name_of, takes_self=True))
+    """The name as Python's zipfile decodes it; bytes that are not valid are shown escaped."""
 
-    @property
-    def name(self) -> str:
-        """The name as Python's zipfile decodes it; bytes that are not valid are shown escaped."""
-        return self.raw_name.decode("utf-8" if self.flags & UTF8 else "cp437", "backslashreplace")
+    def agrees(self, header: Record) -> bool:
+        """Tell whether a local header says the same of a member as this record of the directory."""
+        return (
+            self.raw_name == header.raw_name
+            and self.compressed == header.compressed
+            and self.expanded == header.expanded
+            and self.crc == header.crc
+            and self.flags == header.flags
+            and self.method == header.method
+        )
 
 
 def ends(content: Content) -> list[End]:
@@ -166,6 +184,25 @@ def directory(content: Content, start: int, limit: int) -> Iterator[Record]:
 
     Raises `BudgetSpent` for a directory of more than 64 MiB, `ReadError` for a record that does not fit.
     """
+    return iter(content.once(_Listing(start, limit)) or _directory(content, start, limit))
+
+
+@frozen
+class _Listing:
+    """Lists the records of a directory that has no fault and not very many: it is asked for several times."""
+
+    start: int
+    limit: int
+
+    def __call__(self, content: Content) -> tuple[Record, ...]:
+        try:
+            found = tuple(islice(_directory(content, self.start, self.limit), _KEPT + 1))
+        except ReadError:
+            return ()
+        return found if len(found) <= _KEPT else ()
+
+
+def _directory(content: Content, start: int, limit: int) -> Iterator[Record]:
     if not 0 <= start <= limit <= content.size:
         return
     if limit - start > _DIRECTORY_LIMIT:
@@ -191,28 +228,32 @@ def _directory_record(data: bytes, at: int, start: int) -> Record:
         raise ReadError("the directory ends within a record")
     raw_name = data[name_at : name_at + names]
     extra = data[name_at + names : name_at + names + extras]
-    sizes, differs = _widened([expanded, compressed, header], extra)
+    sizes, differs, unicode_name = _extended([expanded, compressed, header], extra)
     return Record(
         at=start + at, after=start + after, flags=flags, method=method, crc=crc, compressed=sizes[1],
         expanded=sizes[0], raw_name=raw_name, header=sizes[2], disk=disk, mode=attributes >> 16,
-        extra_differs=differs, unicode_name=_unicode_name(extra),
+        extra_differs=differs, unicode_name=unicode_name,
     )  # fmt: skip
 
 
-def local(content: Content, at: int) -> Record | None:
-    """Return the local header at an offset, None when there is none or it does not fit."""
+def local(content: Content, at: int, ahead: int = 0) -> Record | None:
+    """Return the local header at an offset, None when there is none or it does not fit.
+
+    `ahead` is how many bytes of name and extra fields are expected: they are then read together with the header.
+    """
     if not 0 <= at <= content.size - _LOCAL.size:
         return None
-    fields = _LOCAL.unpack(content.read(at, _LOCAL.size))
+    data = content.read(at, min(_LOCAL.size + ahead, content.size - at))
+    fields = _LOCAL.unpack_from(data)
     mark, _, flags, method, _, _, crc, compressed, expanded, names, extras = fields
     after = at + _LOCAL.size + names + extras
     if mark != LOCAL or after > content.size:
         return None
-    text = content.read(at + _LOCAL.size, names + extras)
-    sizes, differs = _widened([expanded, compressed], text[names:])
+    text = data[_LOCAL.size : after - at] if after - at <= len(data) else content.read(at + _LOCAL.size, names + extras)
+    sizes, differs, unicode_name = _extended([expanded, compressed], text[names:])
     return Record(
         at=at, after=after, flags=flags, method=method, crc=crc, compressed=sizes[1], expanded=sizes[0],
-        raw_name=text[:names], extra_differs=differs, unicode_name=_unicode_name(text[names:]),
+        raw_name=text[:names], extra_differs=differs, unicode_name=unicode_name,
     )  # fmt: skip
 
 
@@ -222,6 +263,13 @@ def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
         kind, length = struct.unpack_from("<HH", extra, at)
         yield kind, extra[at + 4 : at + 4 + length]
         at += 4 + length
+
+
+def _extended(sizes: list[int], extra: bytes) -> tuple[list[int], bool, str]:
+    """Return the sizes, whether the extra field contradicts them, and the name in it."""
+    if _ZIP64 not in extra and _UNICODE_PATH not in extra:
+        return sizes, False, ""
+    return *_widened(sizes, extra), _unicode_name(extra)
 
 
 def _widened(sizes: list[int], extra: bytes) -> tuple[list[int], bool]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from modelguard.formats._cursor import Cursor
 from modelguard.formats._protobuf import BYTES, VARINT, Wire, has_shape
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact, Header, Malformed, Tensor
@@ -89,6 +89,7 @@ FORMAT = Format(
     title="PaddlePaddle parameters",
     reads="the header of every tensor, and that its numbers fill the file to its end",
     looks_for="shapes that overflow, tensors that are cut off, bytes that are no tensor",
+    clue=Clue(first=b"\0"),
     accepts=_accepts,
     read=_read,
     endings=(".pdiparams",),

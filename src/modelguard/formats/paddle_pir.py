@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from modelguard.formats._json import objects, read_json
 from modelguard.formats._paddle_operators import REACHING
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header
@@ -70,6 +70,7 @@ FORMAT = Format(
     title="PaddlePaddle program (PIR)",
     reads="every operator of every block, also within control flow",
     looks_for="operators that call Python, read or write files, use the network, run engines or need a plug-in",
+    clue=Clue(first=SPACES + b"{"),
     accepts=_accepts,
     read=_read,
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from modelguard.formats._paddle_operators import REACHING, is_own
 from modelguard.formats._protobuf import BYTES, VARINT, Message, Schema, Wire, has_shape
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
@@ -99,6 +99,7 @@ FORMAT = Format(
     title="PaddlePaddle program",
     reads="every operator of every block",
     looks_for="operators that call Python, read or write files, use the network, run engines or need a plug-in",
+    clue=Clue(first=b"\x0a"),
     accepts=_accepts,
     read=_read,
     endings=(".pdmodel",),

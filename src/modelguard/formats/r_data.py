@@ -15,7 +15,7 @@ from modelguard.formats._carriers import begins_as_program
 from modelguard.formats._cursor import Cursor
 from modelguard.formats._r_stream import Binary, Stream, Words
 from modelguard.formats._r_values import Seen, Values, names_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -187,6 +187,7 @@ FORMAT = Format(
     reads="every value of `.rds` and `.RData` files in all three spellings, with bytecode",
     looks_for="promises, functions, calls, built-in functions, pointers, packages that R would load, files behind "
     "vectors, programs in raw bytes",
+    clue=Clue(first=b"XBAR"),
     accepts=_accepts,
     read=_read,
     endings=(".rds", ".rdata", ".rda"),

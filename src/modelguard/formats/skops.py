@@ -12,17 +12,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from modelguard.formats._json import objects, read_json
+from modelguard.formats._zip_archive import member_names
 from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.picklevm.knowledge.lookup import grants_for, hazard_of
 from modelguard.terms.artifact import Location, printable
-from modelguard.terms.content import CHUNK, NEAR_TAIL, Content
+from modelguard.terms.content import CHUNK, Content
 from modelguard.terms.facts import Asks, Fact, Header, Import, Malformed
 
 NAME = "skops"
 LARGEST = 256 << 20
 _SCHEMA = re.compile(rb'"_skops_version"')
-# An entry of a zip's central directory that is called schema.json.
-_MEMBER = re.compile(rb"PK\x01\x02.{24}\x0b\x00.{16}schema\.json", re.DOTALL)
 
 LOADERS = frozenset(
     {"BytearrayNode", "BytesNode", "CachedNode", "ConstructorFromReduceNode", "DTypeNode", "DefaultDictNode",
@@ -45,7 +44,7 @@ GENERATORS: dict[tuple[str, str, str], tuple[str, ...]] = {
 
 def _accepts(content: Content) -> bool:
     if content.head(2) == b"PK":
-        return _MEMBER.search(content.tail(NEAR_TAIL if content.remote else CHUNK)) is not None
+        return "schema.json" in member_names(content)
     return (
         content.size <= LARGEST
         and content.head(64).lstrip()[:1] == b"{"

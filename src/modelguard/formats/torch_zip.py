@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from modelguard.formats._torch_records import TorchArchive, TorchRecord, is_expected, is_torch_zip, torch_archive
+from modelguard.formats._torch_records import TorchArchive, TorchRecord, is_expected, is_torch_zip, torch_archive_in
 from modelguard.formats._torch_storages import Storage, Storages
 from modelguard.formats._torchscript_code import asked_by_code
-from modelguard.formats._zip_archive import open_archive
 from modelguard.formats._zip_records import STORED, has_directory
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.formats.zip import check_crc, expanded_entry, read_entry
@@ -33,7 +32,7 @@ _BUILDERS = frozenset(
 
 def read(content: Content, walk: Walk) -> Iterator[Fact]:
     """Yield the facts of `data.pkl` and of the records that belong to it."""
-    archive = torch_archive(open_archive(content, walk.budget.members).entries)
+    archive = torch_archive_in(content, walk.budget.members)
     yield from _ambiguities(content, archive)
     for pair in (("data", "storage"), ("constants", "constant")):
         storages = Storages()
