@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from modelguard.picklevm.carriers import Found, search
+from modelguard.picklevm.carriers import TRIED, Found, Inside, search, starts
 from modelguard.picklevm.hooks import Fault, Interrupted, Interruption, PersistentRule
 from modelguard.picklevm.machine import Machine
 from modelguard.picklevm.objects import Raw
@@ -37,16 +37,18 @@ def scan(
     interruption: Interruption | None = None,
     persistent: PersistentRule | None = None,
     start: int = 0,
+    inside: Inside | None = None,
 ) -> Iterator[Fact]:
     """Yield the facts about all pickles of a content from `start` to its end.
 
     Concatenated pickles, bytes behind the last STOP, bytes behind a fault, and pickles in constants are all read.
-    `interruption` lets a loader's raw bytes between opcodes be skipped, `persistent` decides about persistent ids.
+    `interruption` lets a loader's raw bytes between opcodes be skipped, `persistent` decides about persistent ids,
+    `inside` reads the archives that constants hold.
 
     Raises `ReadError` when the content shrinks or a limit is reached; what was seen before has been yielded.
     """
     recorder = Recorder(content.location)
-    found = Found(content, budget, 0)
+    found = Found(content, budget, 0, inside)
     machine = Machine(content, budget, recorder, interruption=interruption, persistent=persistent, carriers=found)
     at, streams, broken = start, 0, -1
     carried: dict[int, Raw] = {}
@@ -75,7 +77,7 @@ def scan(
     yield from recorder.take()
     yield from found.facts()
     if broken >= 0:
-        yield from _rest(content, budget, broken)
+        yield from _rest(content, budget, broken, inside)
 
 
 def scan_one(
@@ -85,6 +87,7 @@ def scan_one(
     start: int = 0,
     interruption: Interruption | None = None,
     persistent: PersistentRule | None = None,
+    inside: Inside | None = None,
 ) -> One:
     """Return the facts about the one pickle at `start`, and where it ends.
 
@@ -92,7 +95,7 @@ def scan_one(
     Raises `ReadError` only when the content shrinks or a limit is reached.
     """
     recorder = Recorder(content.location)
-    found = Found(content, budget, 0)
+    found = Found(content, budget, 0, inside)
     machine = Machine(content, budget, recorder, interruption=interruption, persistent=persistent, carriers=found)
     stopped: Fault | None = None
     try:
@@ -125,8 +128,8 @@ def _carried_over(machine: Machine, carried: dict[int, Raw], at: int) -> None:
             outer.add(("unresolved", fact.what, fact.detail), fact)
 
 
-def _rest(content: Content, budget: Budget, start: int) -> Iterator[Fact]:
+def _rest(content: Content, budget: Budget, start: int, inside: Inside | None) -> Iterator[Fact]:
     """Look for pickles in bytes that no unpickler would reach from the start."""
     for at in range(start, content.size, REST):
         part = content.part(at, content.size - at)
-        yield from search(part, part.head(REST), budget, 0, f"pickle@{at}")
+        yield from search(part, starts(part.head(REST))[:TRIED], budget, 0, f"pickle@{at}", inside)
