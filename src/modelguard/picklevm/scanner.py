@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from attrs import frozen
 
 from modelguard.picklevm.carriers import TRIED, Found, Inside, search, starts
-from modelguard.picklevm.hooks import Fault, Interrupted, Interruption, PersistentRule
+from modelguard.picklevm.hooks import WATCHER, Fault, Interrupted, Interruption, PersistentRule
 from modelguard.picklevm.machine import Machine
 from modelguard.picklevm.objects import Raw
 from modelguard.picklevm.recorder import Recorder
@@ -47,9 +47,11 @@ def scan(
 
     Raises `ReadError` when the content shrinks or a limit is reached; what was seen before has been yielded.
     """
-    recorder = Recorder(content.location)
     found = Found(content, budget, 0, inside)
+    recorder = Recorder(content.location)
     machine = Machine(content, budget, recorder, interruption=interruption, persistent=persistent, carriers=found)
+    told = _watched(machine, start)
+    recorder = machine.recorder
     at, streams, broken = start, 0, -1
     carried: dict[int, Raw] = {}
     if start >= content.size:
@@ -63,6 +65,7 @@ def scan(
                 if streams:
                     recorder.malformed("pickle-bytes-after-stop", at, f"{content.size - at} bytes follow the last STOP")
                 broken = at + 1 if streams else max(machine.at, at) + 1
+            told()
             if machine.memoized and carried:
                 _carried_over(machine, carried, at)
             elif broken < 0 and end < content.size:
@@ -72,6 +75,7 @@ def scan(
                 break
             at, streams = end, streams + 1
     except ReadError:
+        told()
         yield from recorder.take()
         raise
     yield from recorder.take()
@@ -94,16 +98,31 @@ def scan_one(
     A pickle that breaks off has a `fault`; the fact about it is among the facts and `end` is where it broke off.
     Raises `ReadError` only when the content shrinks or a limit is reached.
     """
-    recorder = Recorder(content.location)
     found = Found(content, budget, 0, inside)
+    recorder = Recorder(content.location)
     machine = Machine(content, budget, recorder, interruption=interruption, persistent=persistent, carriers=found)
+    told = _watched(machine, start)
+    recorder = machine.recorder
     stopped: Fault | None = None
     try:
         end = machine.run(start)
     except Fault as fault:
         recorder.malformed(fault.rule, fault.offset, fault.detail)
         stopped, end = fault, fault.offset
+    finally:
+        told()
     return One(facts=(*recorder.take(), *found.facts()), end=end, fault=stopped)
+
+
+def _watched(machine: Machine, start: int) -> Callable[[], None]:
+    """Show the machine to whoever watches; return what to call when it has stopped."""
+    watcher = WATCHER.get()
+    told = None if watcher is None else watcher(machine, start)
+    return told if told is not None else _nothing
+
+
+def _nothing() -> None:
+    """Stand in for the end of a watch that nobody keeps."""
 
 
 def _carried_over(machine: Machine, carried: dict[int, Raw], at: int) -> None:
