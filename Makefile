@@ -77,7 +77,7 @@ test-matrix: $(VENV)/test
 
 SECONDS ?= 120
 fuzz: $(VENV)/test
-	$(BIN)/python tools/fuzz_pickle.py --seconds $(SECONDS) --framework joblib
+	$(BIN)/python tools/fuzz_pickle.py --seconds $(SECONDS) --framework joblib --framework numpy
 	$(BIN)/python tools/fuzz_corpus.py build/fuzz-corpus
 	$(BIN)/python tools/fuzz_formats.py --corpus build/fuzz-corpus --seconds $(SECONDS)
 

@@ -1,6 +1,6 @@
 """Searches for a pickle whose globals an unpickler looks up and the scanner does not name.
 
-    python tools/fuzz_pickle.py [--seconds 600] [--seed N] [--framework joblib] [--framework torch] [--generator PYTHON]
+    python tools/fuzz_pickle.py [--seconds 600] [--seed N] [--framework joblib|numpy|torch]... [--generator PYTHON]
 
 Programs are assembled from opcodes and mutated; one that makes the scanner or an unpickler behave in a way not seen
 before (another set of facts, another way to end) joins the corpus that later ones are mutated from. Each program goes
@@ -96,7 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--framework", action="append", default=[], choices=["joblib", "torch"])
+    parser.add_argument("--framework", action="append", default=[], choices=["joblib", "numpy", "torch"])
     parser.add_argument("--generator", help="the Python of an environment with pickle-fuzzer")
     options = parser.parse_args()
     oracles = [Oracle(python) for python in pythons()]

@@ -87,10 +87,9 @@ SIBLINGS: tuple[tuple[str, str, str, str], ...] = (
 
 # What pickles of a library may hold and no table grants, with the reason.
 NEVER: dict[tuple[str, str], str] = {
-    ("scipy.interpolate._interpolate", "interp1d"): "its state names a method that getattr looks up",
     ("pandas._libs.tslibs.offsets", "OffsetMeta"): "a metaclass: calling it makes a class with methods of the file",
     ("pandas._libs.tslibs.offsets", "ApplyTypeError"): "an exception, which no frame holds",
-    ("scipy.interpolate.interpolate", "interp1d"): "as above, under its module name before scipy 1.8",
+    ("scipy.interpolate.interpolate", "interp1d"): "protocols below 4 look up a method of it by getattr",
 }
 
 # Modules of helpers for tests and downloads: no fitted model needs them.
@@ -259,7 +258,7 @@ def add(library: str, uses: Uses) -> list[str]:
     for (module, name), hows in sorted(uses.items()):
         if not belongs(library, module) or (module, name) in known:
             continue
-        if (module, name) in NEVER or module in NEVER_MODULES or "." in name:
+        if (module, name) in NEVER or module in NEVER_MODULES or "." in name:  # methods are added by hand
             continue
         choice = rule_for(module, name, hows)
         if choice is None:

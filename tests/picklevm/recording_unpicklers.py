@@ -121,12 +121,16 @@ def each(data, kind, again):
 
 
 def frameworks(data):
-    """Run the unpicklers of joblib and torch where they are installed."""
+    """Run the unpicklers of joblib, numpy and torch where they are installed."""
     found, ended = set(), {}
     for name, base in FRAMEWORKS.items():
         seen = set()
         ALLOWED.seen.clear()
         try:
+            if name.startswith("numpy"):
+                read_by_numpy(name, base, data, seen)
+                ended[name] = "fine"
+                continue
             if name == "joblib":
                 made = recording(base, seen)("memory", io.BytesIO(data), ensure_native_byte_order=False)
             else:
@@ -135,11 +139,38 @@ def frameworks(data):
             ended[name] = "fine"
         except Exception as error:
             ended[name] = type(error).__name__
-        found |= seen | ALLOWED.seen
+        finally:
+            found |= seen | ALLOWED.seen
     return found, ended
 
 
 FRAMEWORKS = {}
+HEADER = "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }"
+ARRAY = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(HEADER)) + HEADER.encode()
+
+
+class Recorded:
+    """Stands in numpy for the module `pickle`: the same module, but each load records and builds nothing."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def __getattr__(self, name):
+        return getattr(pickle, name)
+
+    def load(self, file, **options):
+        return recording(pickle.Unpickler, self.seen)(file, **options).load()
+
+
+def read_by_numpy(name, modules, data, seen):
+    """Read the pickle as `numpy.load` does: alone, or behind the header of an array of objects."""
+    import numpy
+
+    for module in modules:
+        module.pickle = Recorded(seen)
+    # What follows the first pickle of an array is read as the next array; alone, only one pickle is read.
+    options = {"allow_pickle": True, "encoding": "latin1" if name.endswith("latin1") else "ASCII"}
+    numpy.load(io.BytesIO(ARRAY + data if "array" in name else data), **options)
 
 
 class Allowed(dict):
@@ -168,6 +199,16 @@ def load_frameworks(names):
         from joblib.numpy_pickle import NumpyUnpickler
 
         FRAMEWORKS["joblib"] = NumpyUnpickler
+    if "numpy" in names:
+        try:
+            from numpy.lib import _format_impl as arrays
+            from numpy.lib import _npyio_impl as files
+        except ImportError:  # before numpy 2.3
+            from numpy.lib import format as arrays
+            from numpy.lib import npyio as files
+
+        for way in ("alone", "array", "alone latin1", "array latin1"):
+            FRAMEWORKS[f"numpy {way}"] = (arrays, files)
     if "torch" in names:
         import torch._weights_only_unpickler as unpickling
 

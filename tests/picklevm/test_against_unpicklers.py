@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
+from container_builders import walk_all
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import Oracle, facts_of, missed, names_of, pythons, refuses
 from pickle_builders import asm
 from pickle_programs import mutate, program, real
+from recording_unpicklers import ARRAY
 
-from modelguard.terms.facts import Malformed
+from modelguard.terms.facts import Malformed, Opaque
 
 
 @pytest.fixture(scope="module", params=list(pythons()), ids=lambda path: path.split("/")[-3])
@@ -88,6 +90,37 @@ def test_a_frame_straddle_runs_opcodes_that_are_refused(oracle: Oracle) -> None:
 
     oracle.ask(STRADDLE)
     assert any(isinstance(fact, Malformed) for fact in facts_of(STRADDLE))
+
+
+def test_numpy_looks_up_nothing_unnamed() -> None:
+    pytest.importorskip("numpy", reason="its loader is compared")
+    random = Random(12)
+    looked_up = 0
+    with contextlib.closing(Oracle(frameworks=("numpy",))) as oracle:
+        for _ in range(400):
+            data = program(random)
+            seen, ended = oracle.ask(data)
+            assert {"numpy alone", "numpy array", "numpy alone latin1", "numpy array latin1"} <= ended.keys() | {"all"}
+            looked_up += bool(seen) and not refuses(facts_of(data))
+            assert not missed(data, seen), data
+    assert looked_up > 10
+
+
+@pytest.mark.parametrize(("before", "name"), [(b"", "model.pkl"), (ARRAY, "model.npy")])
+def test_numpy_looks_up_nothing_that_the_readers_of_its_files_do_not_name(before: bytes, name: str) -> None:
+    """The same programs in the files that `numpy.load` reads, through all formats."""
+    pytest.importorskip("numpy", reason="its loader is compared")
+    random = Random(13)
+    looked_up = 0
+    with contextlib.closing(Oracle(frameworks=("numpy",))) as oracle:
+        for _ in range(200):
+            data = program(random)
+            seen, _ = oracle.ask(data)
+            facts = walk_all(before + data, name)
+            unknown = refuses(facts) or any(isinstance(fact, Opaque) for fact in facts)
+            looked_up += bool(seen) and not unknown
+            assert unknown or seen <= names_of(facts), data
+    assert looked_up > 10
 
 
 @pytest.mark.heavy  # needs joblib and torch in the child

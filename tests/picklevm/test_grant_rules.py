@@ -162,6 +162,8 @@ RULES: dict[str, tuple[Parts, Parts]] = {
 LINEAR = call(named("torch.nn.modules.linear", "Linear"), opcode="NEWOBJ")
 WRAPPER = call(named("joblib.numpy_pickle", "NumpyArrayWrapper"), opcode="NEWOBJ")
 SCALER = call(named("sklearn.preprocessing._data", "StandardScaler"), opcode="NEWOBJ")
+CURVE = call(named("scipy.interpolate._interpolate", "interp1d"), opcode="NEWOBJ")
+LINE = named("scipy.interpolate._interpolate", "interp1d._call_linear_np")
 
 
 def wrapper(subclass: Parts) -> Parts:
@@ -176,6 +178,7 @@ STATES: dict[str, tuple[Parts, Parts]] = {
     ),
     "fields": (state(SCALER, {"mean_": EMPTY_ARRAY}), state(SCALER, {"transform": named("numpy", "log")})),
     "hookless": (state(LINEAR, {"_forward_hooks": ORDERED}), state(LINEAR, {"_forward_hooks": FILLED})),
+    "interpolation": (state(CURVE, {"_call": LINE, "copy": True}), state(CURVE, {"_call": named("numpy", "log")})),
     "joblib-array": (wrapper(named("numpy", "ndarray")), wrapper(named("argparse", "Namespace"))),
     "numpy-dtype": (OBJECT, dtype("O8", ("|", None, None, None, -1, -1, 0))),
 }

@@ -123,10 +123,10 @@ def test_no_name_is_in_two_tables() -> None:
         assert not set(table(one)) & set(table(other))
 
 
-def test_no_dotted_name_and_no_magic_name_is_granted() -> None:
+def test_no_dotted_name_but_those_of_curves_and_no_magic_name_is_granted() -> None:
     allowed = {"__newobj__", "__randomstate_ctor", "__generator_ctor", "__bit_generator_ctor", "__nat_unpickle"}
     for profile, module, name in ROWS:
-        assert "." not in name, f"{profile}: {module} {name}"
+        assert "." not in name or name.startswith("interp1d._call_"), f"{profile}: {module} {name}"
         assert not name.startswith("__") or name in allowed or name.startswith("__pyx_unpickle_")
 
 

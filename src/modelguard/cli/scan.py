@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
     from modelguard.guard import Gate
+    from modelguard.terms.artifact import Location
     from modelguard.terms.verdict import Examination
 
 
@@ -29,7 +31,7 @@ _COLLECTORS = ("contents", "advisories")
 @click.option("--results", type=click.Path(path_type=Path, dir_okay=False), help="A .jsonl or .parquet file to fill.")
 @click.option("--resume", is_flag=True, help="Go on with --results: examine only what is missing or failed.")
 @click.option("--whole", is_flag=True, help="Fetch large files of a Hub instead of reading parts of them there.")
-@click.option("--trace", is_flag=True, help="Print the decoded pickle program of a file instead.")
+@click.option("--trace", is_flag=True, help="Print the decoded pickles of FILE, or FILE!MEMBER.")
 @gate_options
 @report_options
 def scan(targets: tuple[str, ...], whole: bool, trace: bool, **options: Any) -> int:
@@ -86,21 +88,42 @@ def _examined(target: str, gate: Gate, unreached: list[str], *, remote: bool) ->
 
 
 def _trace(target: str, gate: Gate) -> None:
-    """Print the decoded pickle program of each file of a local model."""
-    from modelguard.collectors.contents import opened  # as above
-    from modelguard.picklevm.trace import trace
+    """Print the decoded program of each pickle of a local model, also of those in archives and compressed files.
+
+    FILE!MEMBER prints only the pickles of that member.
+    """
+    from modelguard.collectors.contents import opened, read_artifacts  # as above
+    from modelguard.picklevm.trace import Tracer, trace
     from modelguard.sources.local import in_place
     from modelguard.terms.artifact import LocalRef
     from modelguard.terms.content import Budget
 
-    ref = gate.canonical(target)
+    path, _, member = target.rpartition("!") if "!" in target and not Path(target).exists() else (target, "", "")
+    ref = gate.canonical(path)
     if not isinstance(ref, LocalRef):
         raise click.UsageError("--trace reads files and directories of this machine")
+    found: list[Location] = []
     for artifact in in_place(ref, gate.options).artifacts:
-        click.echo(f"# {artifact.path}")
+        tracer = Tracer(click.echo, wanted=partial(_is_in, member) if member else None)
+        with tracer.watching():
+            for _ in read_artifacts((artifact,), Budget()):
+                pass
+        found += tracer.found
+        if tracer.found or member:
+            continue
+        click.echo(f"# {artifact.path}: no format finds a pickle here; its bytes taken for one")
         with opened(artifact) as content:
             for line in trace(content, Budget()):
                 click.echo(line)
+    if member and not any(_is_in(member, place) for place in found):
+        names = ", ".join("!".join(place.members) for place in found if place.members) or "none"
+        raise click.UsageError(f"{path} has no pickle in a member {member}; there are: {names}")
+
+
+def _is_in(member: str, place: Location) -> bool:
+    """Tell whether a place is a member of this name, or lies in one; `!` stands between the names of nested members."""
+    steps, wanted = place.members, tuple(member.split("!"))
+    return any(steps[at : at + len(wanted)] == wanted for at in range(len(steps)))
 
 
 COMMAND = Subcommand(scan)

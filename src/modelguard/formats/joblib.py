@@ -62,12 +62,12 @@ def read_both(content: Content, walk: Walk) -> Iterator[Fact]:
     seen: set[Fact] = set()
     fault: ReadError | None = None
     try:
-        for fact in scan(content, walk.budget, interruption=Arrays()):
+        for fact in scan(content, walk.budget, interruption=Arrays(), inside=walk.inside):
             seen.add(fact)
             yield fact
     except ReadError as error:
         fault = error
-    for fact in scan_one(content, walk.budget).facts:
+    for fact in scan_one(content, walk.budget, inside=walk.inside).facts:
         if isinstance(fact, Import | Call | Build | Unresolved) and fact not in seen:
             yield fact
     if fault is not None:

@@ -56,10 +56,10 @@ def read(content: Content, walk: Walk) -> Iterator[Fact]:
     for _ in range(_ARRAYS):
         array = header(content, at)
         if array.has_object:
-            one = scan_one(content, walk.budget, start=array.start)
+            one = scan_one(content, walk.budget, start=array.start, inside=walk.inside)
             yield from one.facts
             if one.fault is not None:
-                yield from scan(content, walk.budget, start=min(one.end + 1, content.size))
+                yield from scan(content, walk.budget, start=min(one.end + 1, content.size), inside=walk.inside)
                 return
             at = one.end
         else:

@@ -35,7 +35,7 @@ def read(content: Content, walk: Walk) -> Iterator[Fact]:
     """
     seen: set[Fact] = set()
     try:
-        for fact in scan(content, walk.budget, interruption=StopAtArrays()):
+        for fact in scan(content, walk.budget, interruption=StopAtArrays(), inside=walk.inside):
             seen.add(fact)
             yield fact
     except JoblibArray:

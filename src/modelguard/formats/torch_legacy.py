@@ -23,11 +23,13 @@ def read(content: Content, walk: Walk) -> Iterator[Fact]:
     for step in _STEPS:
         if start >= content.size:
             raise ReadError(f"the file ends before {step}")
-        one = scan_one(content, walk.budget, start=start, persistent=storages)
+        one = scan_one(content, walk.budget, start=start, persistent=storages, inside=walk.inside)
         yield from one.facts
         if one.fault is not None:
             yield _malformed(content, start, "torch-legacy-cut", f"{step} cannot be read to its end")
-            yield from scan(content, walk.budget, start=min(one.end + 1, content.size), persistent=storages)
+            yield from scan(
+                content, walk.budget, start=min(one.end + 1, content.size), persistent=storages, inside=walk.inside
+            )
             return
         start = one.end
         ends.append(start)
@@ -55,7 +57,7 @@ def _read_storages(content: Content, keys: list[str], at: int, storages: Storage
         detail = f"{content.size - at} bytes follow what torch reads"
         yield _malformed(content, at, "torch-legacy-trailing", detail)
         yield from walk.inside(content.part(at, content.size - at, f"(bytes from {at})"))
-        yield from scan(content, walk.budget, start=at)
+        yield from scan(content, walk.budget, start=at, inside=walk.inside)
 
 
 def _length(content: Content, at: int, storage: Storage) -> int | None:

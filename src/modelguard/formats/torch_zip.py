@@ -68,7 +68,7 @@ def _read_pickle(
     yield Recognised(location=location, formats=("pickle",))
     try:
         with expanded_entry(content, record.entry, walk) as (part, faults):
-            for fact in scan(part, walk.budget, persistent=storages):
+            for fact in scan(part, walk.budget, persistent=storages, inside=walk.inside):
                 yield _resolved(fact, archive)
             yield from faults()
     except ReadError as error:

@@ -1,106 +1,81 @@
-"""Finds pickles that a constant or unread bytes carry: as they are, or in base64, hex or a compressed form.
+"""Finds pickles and archives that a constant or unread bytes carry: as they are, encoded or compressed.
 
 A constant only does harm when something unpickles it, and calls that do so are granted by no profile. What is found
-here is told in addition; a constant of more than `SEARCHED` bytes is searched at its start only.
+here is told in addition, so its cost is bounded:
+
+- The first 4 KiB of every constant are searched for starts of pickles, and tell whether it is encoded or compressed.
+- What is encoded or compressed is decoded up to 1 MiB, and that is searched as a whole.
+- Texts beyond their first 4 KiB are searched up to 16 MiB of one content, other bytes up to 512 KiB; short ones first.
+- An archive is handed to the formats, if whoever scans has brought them, else it is `Unread`.
+
+What the bounds leave out is told as `Noted`, rule `pickle-constants-unsearched`.
 """
 
 from __future__ import annotations
 
-import binascii
-import bz2
-import lzma
-import re
-import zlib
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
-from modelguard.picklevm import text
+from modelguard.picklevm.disguises import (
+    ARCHIVES,
+    EXPANDED,
+    IDIOM,
+    NAME_LINE,
+    PROTO,
+    SEARCHED,
+    is_text,
+    may_carry,
+    may_carry_text,
+    undisguised,
+)
 from modelguard.picklevm.hooks import Fault
 from modelguard.picklevm.machine import Machine
 from modelguard.picklevm.recorder import Recorder
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
-from modelguard.terms.facts import Call, Fact, Import, Nested, Unread
+from modelguard.terms.facts import Call, Fact, Import, Nested, Noted, Unread
 
-SEARCHED = 1 << 12
-"""Bytes of a constant in which the start of a pickle is looked for."""
+TEXT, RAW = 1 << 24, 1 << 19
+"""Bytes beyond the starts of texts, and of other constants, that are searched in one content."""
 
-EXPANDED = 1 << 20
-"""Bytes that come out of a compressed or encoded constant before the rest is left out."""
+DECODED = 1 << 26
+"""Bytes that are decoded or expanded in one content."""
 
 TRIED = 64
 """Starts that are tried in one constant."""
 
-CANDIDATES = 4_096
+CANDIDATES = 16_384
 """Constants of one content that look as if they carried something."""
 
 ATTEMPT = 1 << 22
 """Bytes that one attempt may read, when the start of a pickle is only a guess."""
 
-# PROTO and what picklers write behind it: a frame, or the first opcode of a value.
-_PROTO = re.compile(
-    rb"\x80(?:[\x04\x05]\x95.{5}\x00\x00\x00|[\x00-\x05][c(}\])NKMJGXUTBCVSIFLq\x80\x88-\x8f])", re.DOTALL
-)
-_IDIOM = re.compile(rb"[ci][A-Za-z_][\w.]{0,200}\r?\n[A-Za-z_][\w.]{0,200}\n")
-# What each idiom holds, which is found sooner: a search by a set of first letters goes byte by byte.
-_SECOND_LINE = re.compile(rb"\n[A-Za-z_][\w.]{0,200}\n")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16}")
-_HEX = re.compile(rb"[0-9A-Fa-f]{16}")
-_ESCAPED = re.compile(rb"\\(?:x80|u0080|200|n|u000a|012|x0a)")
-_ENCODED = tuple(bytes([letter]) for letter in b"gKYkXeHQ/2568714")
-_COMPRESSED = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00")
+STEP, OVERLAP = 1 << 16, 512
+"""Bytes searched at a time, and by how much two such pieces overlap."""
 
-
-def _unzlib(data: bytes) -> bytes:
-    return zlib.decompressobj(47).decompress(data, EXPANDED)
-
-
-def _unbz2(data: bytes) -> bytes:
-    return bz2.BZ2Decompressor().decompress(data, EXPANDED)
-
-
-def _unxz(data: bytes) -> bytes:
-    return lzma.LZMADecompressor(memlimit=1 << 26).decompress(data, EXPANDED)
-
-
-def _unbase64(data: bytes) -> bytes:
-    letters = bytes(data.translate(bytes.maketrans(b"-_", b"+/"), b" \t\r\n="))
-    return binascii.a2b_base64(letters[: len(letters) // 4 * 4] + _tail(letters))
-
-
-def _tail(letters: bytes) -> bytes:
-    rest = letters[len(letters) // 4 * 4 :]
-    return rest + b"=" * (4 - len(rest)) if len(rest) > 1 else b""
-
-
-def _unlatin(data: bytes) -> bytes:
-    return data.decode("utf-8").encode("latin-1")
-
-
-def _unescape(data: bytes) -> bytes:
-    if b"\\u" in data:
-        return data.decode("raw-unicode-escape").encode("latin-1")
-    plain = text.quoted(b'"' + data + b'"')
-    if plain is None:
-        raise ValueError("a broken escape")
-    return plain
-
-
-def _unhex(data: bytes) -> bytes:
-    return bytes.fromhex(data.decode("ascii"))
+Inside: TypeAlias = Callable[[Content], Iterator[Fact]]
+"""Reads a part of a content by every format, as the walk over formats does."""
 
 
 class Found:
     """The constants of one content that may carry a pickle; the machine tells them, `facts` reads them."""
 
-    def __init__(self, content: Content, budget: Budget, depth: int) -> None:
+    def __init__(self, content: Content, budget: Budget, depth: int, inside: Inside | None = None) -> None:
         self.content = content
         self.budget = budget
         self.depth = depth
+        self.inside = inside
         self.overflow = False
+        self._decoded = 0
+        self._unsearched = 0
+        self._untried = 0
         self._spots: list[tuple[str, int, int]] = []
+        self._long: list[tuple[int, int, str, bool]] = []
 
     def __call__(self, kind: str, offset: int, length: int, head: bytes) -> None:
-        if not (_may_carry_text(head) if kind == "str" else _may_carry(head)):
+        if length > SEARCHED:
+            self._long.append((length, offset, kind, kind == "str" or is_text(head)))
+        if not (may_carry_text(head) if kind == "str" else may_carry(head)):
             return
         if len(self._spots) >= CANDIDATES:
             self.overflow = True
@@ -108,23 +83,38 @@ class Found:
             self._spots.append((kind, offset, length))
 
     def facts(self) -> Iterator[Fact]:
-        """Read what was told, and yield the facts about the pickles that are carried."""
+        """Read what was told, and yield the facts about the pickles and archives that are carried."""
         spots, self._spots = self._spots, []
         if self.overflow:
             yield Unread(
                 location=self.content.location, format="pickle", reason="more constants look like pickles than are read"
             )
+        read = set()
         for kind, offset, length in spots:
-            yield from self._carried(kind, self.content.part(offset, length), offset)
+            facts = list(self._carried(kind, self.content.part(offset, length), offset))
+            if facts:
+                read.add(offset)
+                yield from facts
+        yield from self._beyond(read)
+        if self._unsearched or self._untried:
+            yield Noted(
+                location=self.content.location, format="pickle", rule="pickle-constants-unsearched",
+                detail=f"{self._unsearched} bytes and {self._untried} possible starts in constants were not looked at",
+            )  # fmt: skip
 
     def _carried(self, kind: str, part: Content, offset: int) -> Iterator[Fact]:
         head = part.head(SEARCHED)
-        found = list(search(part, head, self.budget, self.depth, f"pickle@{offset}"))
+        if head.startswith(ARCHIVES):
+            yield from self._archive(kind, part, offset)
+            return
+        found = list(self._search(part, starts(head), f"pickle@{offset}"))
         if not found:
-            for name, decoded in _decoded(kind, part, head):
-                self.budget.spend_bytes(len(decoded))
+            for name, decoded in self._forms(kind, part):
                 inner = Content.of(decoded, part.location.inside(f"{name}@{offset}"))
-                found = list(search(inner, decoded[:SEARCHED], self.budget, self.depth, "pickle"))
+                if decoded.startswith(ARCHIVES):
+                    yield from self._archive(f"{kind} ({name})", inner, offset)
+                    return
+                found = list(self._search(inner, starts(decoded), "pickle"))
                 if found:
                     kind = f"{kind} ({name})"
                     break
@@ -132,86 +122,101 @@ class Found:
             yield Nested(location=self.content.location.at(offset), format="pickle", carrier=kind)
             yield from found
 
-
-def _may_carry_text(head: bytes) -> bool:
-    """Tell whether a str may carry a pickle; the compiled loop passes over the texts for which this cannot be true."""
-    if b"\n" in head and _SECOND_LINE.search(head) and _IDIOM.search(head):
-        return True
-    if b"\xc2\x80" in head or (b"\\" in head and _ESCAPED.search(head)):
-        return True
-    return head[:1] in _ENCODED and bool(_BASE64.match(head) or _HEX.match(head))
-
-
-def _may_carry(head: bytes) -> bool:
-    """Tell whether bytes may carry a pickle."""
-    if _PROTO.search(head) or head.startswith(_COMPRESSED):
-        return True
-    # The long raw bytes of an array are no text: the slower searches are for constants that could be one.
-    return (len(head) < SEARCHED or head[:64].isascii()) and _may_carry_text(head)
-
-
-def _decoded(kind: str, part: Content, head: bytes) -> Iterator[tuple[str, bytes]]:
-    data = part.head(EXPANDED)
-    is_text = kind == "str" or head[:64].isascii()
-    ways: list[tuple[str, bool, Callable[[bytes], bytes]]] = [
-        ("latin-1", is_text and b"\xc2\x80" in head, _unlatin),
-        ("escapes", is_text and b"\\" in head, _unescape),
-        ("hex", bool(_HEX.match(head)), _unhex),
-        ("base64", bool(_BASE64.match(head)), _unbase64),
-        ("zlib", head.startswith(_COMPRESSED[:5]), _unzlib),
-        ("bz2", head.startswith(b"BZh"), _unbz2),
-        ("xz", head.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")), _unxz),
-    ]
-    for name, fits, decode in ways:
-        if fits:
-            try:
-                decoded = decode(data)
-            except (ValueError, zlib.error, lzma.LZMAError, OSError, EOFError):
-                continue
+    def _forms(self, kind: str, part: Content) -> Iterator[tuple[str, bytes]]:
+        if self._decoded > DECODED:
+            self._unsearched += part.size
+            return
+        for name, decoded in undisguised(kind, part.head(EXPANDED)):
+            self.budget.spend_bytes(len(decoded))
+            self._decoded += len(decoded)
+            if part.size > EXPANDED or len(decoded) >= EXPANDED:
+                self._unsearched += max(part.size - EXPANDED, 1)
             yield name, decoded
-            if head.startswith(_COMPRESSED):
+
+    def _archive(self, kind: str, part: Content, offset: int) -> Iterator[Fact]:
+        if self.inside is None:
+            reason = f"an archive inside {kind} at byte {offset} is not opened here"
+            yield Unread(location=self.content.location.at(offset), format="pickle", reason=reason)
+            return
+        inner = part.part(0, part.size, f"{kind}@{offset}")
+        yield Nested(location=self.content.location.at(offset), format="archive", carrier=kind)
+        yield from self.inside(inner)
+
+    def _search(self, part: Content, found: list[int], name: str) -> Iterator[Fact]:
+        self._untried += max(len(found) - TRIED, 0)
+        yield from search(part, found[:TRIED], self.budget, self.depth, name, self.inside)
+
+    def _beyond(self, read: set[int]) -> Iterator[Fact]:
+        """Search long constants behind their first bytes, those of them first that are short."""
+        left = {True: TEXT, False: RAW}
+        long, self._long = self._long, []
+        for length, offset, kind, textual in sorted(long):
+            if offset in read:
                 continue
-            for inner_name, inner_fits, inner_decode in (
-                ("zlib", decoded.startswith(_COMPRESSED[:5]), _unzlib),
-                ("bz2", decoded.startswith(b"BZh"), _unbz2),
-            ):
-                if inner_fits:
-                    try:
-                        yield f"{name}+{inner_name}", inner_decode(decoded)
-                    except (ValueError, zlib.error, OSError, EOFError):
-                        continue
+            size = length - SEARCHED
+            searched = min(size, left[textual])
+            left[textual] -= searched
+            self._unsearched += size - searched
+            if not searched:
+                continue
+            part = self.content.part(offset, length)
+            found = _starts_behind(part, SEARCHED - OVERLAP if textual else 0, SEARCHED + searched)
+            facts = list(self._search(part, found, f"pickle@{offset}")) if found else []
+            if facts:
+                yield Nested(location=self.content.location.at(offset), format="pickle", carrier=kind)
+                yield from facts
 
 
-def search(part: Content, head: bytes, budget: Budget, depth: int, name: str) -> Iterator[Fact]:
-    """Yield the facts about pickles that begin anywhere in `head`, the first bytes of `part`.
+def starts(data: bytes) -> list[int]:
+    """Return where in some bytes a pickle may begin, in order; with the idiom of protocol 0, also at their start."""
+    found = [match.start() for match in PROTO.finditer(data)]
+    for line in NAME_LINE.finditer(data):
+        before = max(data.rfind(b"\n", 0, line.start()) + 1, line.start() - OVERLAP // 2)
+        idiom = IDIOM.search(data, before, line.end() + 1)
+        if idiom is not None:
+            found += [0, idiom.start()]
+    return sorted(set(found))
+
+
+def _starts_behind(part: Content, start: int, end: int) -> list[int]:
+    """Return the starts between two offsets of a content, piece by piece."""
+    found: set[int] = set()
+    for at in range(start, end - OVERLAP, STEP):
+        data = part.read(at, min(STEP + OVERLAP, part.size - at))
+        found |= {at + inner for inner in starts(data) if at + inner == 0 or inner}
+        if len(found) > 2 * TRIED:
+            break
+    return sorted(found)
+
+
+def search(
+    part: Content, found: list[int], budget: Budget, depth: int, name: str, inside: Inside | None = None
+) -> Iterator[Fact]:
+    """Yield the facts about pickles that begin at one of these offsets of `part`.
 
     A start that is only a guess counts when a whole pickle with a global follows, or one that makes a call.
     """
     if depth >= budget.depth:
         yield Unread(location=part.location, format="pickle", reason="pickles within pickles, too many levels")
         return
-    starts = [match.start() for match in _PROTO.finditer(head)]
-    idioms = [match.start() for match in _IDIOM.finditer(head)] if _SECOND_LINE.search(head) else []
-    if idioms:
-        starts += [0, *idioms]
     behind = 0
-    for start in sorted(set(starts))[:TRIED]:
+    for start in found:
         if start < behind:
             continue
         whole = start == 0
         length = part.size - start if whole else min(part.size - start, ATTEMPT)
         label = name if whole else f"{name}+{start}"
         behind = start
-        facts, end = attempt(part.part(start, length, label), budget, depth + 1)
+        facts, end = attempt(part.part(start, length, label), budget, depth + 1, inside)
         if facts:
             yield from facts
             behind = start + end
 
 
-def attempt(content: Content, budget: Budget, depth: int) -> tuple[list[Fact], int]:
+def attempt(content: Content, budget: Budget, depth: int, inside: Inside | None = None) -> tuple[list[Fact], int]:
     """Try to read a pickle at the start of a content: the facts if it is one, and where it ends."""
     recorder = Recorder(content.location)
-    found = Found(content, budget, depth)
+    found = Found(content, budget, depth, inside)
     machine = Machine(content, budget, recorder, carriers=found)
     stopped = True
     end = 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from attrs import frozen
 
@@ -10,6 +12,15 @@ from modelguard.picklevm.values import Value
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact
+
+if TYPE_CHECKING:
+    from modelguard.picklevm.machine import Machine
+
+Watcher: TypeAlias = "Callable[[Machine, int], Callable[[], None] | None]"
+"""Is shown each machine before it reads, and where it starts; returns what to call when it has stopped."""
+
+WATCHER: ContextVar[Watcher | None] = ContextVar("WATCHER", default=None)
+"""Who watches the machines of `scanner`: an analyst's trace, or nobody."""
 
 
 class Fault(ReadError):

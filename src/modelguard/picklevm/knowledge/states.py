@@ -79,6 +79,18 @@ def _attributes(filling: Filling) -> str:
     return ""
 
 
+def _interpolation(filling: Filling) -> str:
+    """Check that a curve is computed by a method of its own class, which scipy keeps in the attribute `_call`."""
+    found = entries(filling.state)
+    if found is None:
+        return f"{filling.target} is given a state that is not a small dict"
+    for key, value in found:
+        own = isinstance(value, Global) and f"{value.module}.{value.name}".startswith(f"{filling.target}._call_")
+        if key == "_call" and not own:
+            return f"the curve would be computed by {named(value)}, which is not a method of {filling.target}"
+    return _fields(filling)
+
+
 def _joblib_array(filling: Filling) -> str:
     """Check the description of an array: joblib makes an instance of the class that it names."""
     told = dict(entries(filling.state) or ())
@@ -96,6 +108,7 @@ RULES: Mapping[str, Callable[[Filling], str]] = {
     "attributes": _attributes,
     "fields": _fields,
     "hookless": _without_hooks,
+    "interpolation": _interpolation,
     "joblib-array": _joblib_array,
     "numpy-dtype": _dtype,
 }
