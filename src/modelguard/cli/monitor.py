@@ -125,6 +125,8 @@ def _tell_trouble(run: Run) -> None:
 
     for ref, reason in run.outcome.unseen:
         click.echo(f"{ref}: not seen: {printable(reason)}", err=True)
+    for remark in run.remarks:
+        click.echo(remark, err=True)
     for channel, reason in run.undelivered:
         click.echo(f"channel {channel}: not sent, tried again next time: {printable(reason)}", err=True)
 
