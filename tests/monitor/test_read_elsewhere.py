@@ -1,4 +1,4 @@
-"""What channels write, read by other people's software: a feed reader, a metrics parser, a webhook library, a mail server.
+"""What channels write, read by other people's software: feed reader, metrics parser, webhook library, mail server.
 
 They are installed with requirements/frameworks.txt.
 """
@@ -34,9 +34,7 @@ def made(number: int = 1, **more: Any) -> Event:
 def shown() -> View:
     model = Standing(ref="acme/tiny", revision="a", newest="b", locked_at="2025-12-22T00:00:00Z", seen_at=AT)
     events = (made(1), made(2))
-    return View(
-        now=datetime(2026, 1, 1, tzinfo=UTC), models=(model, Standing(ref=EVIL)), events=events, open=events
-    )
+    return View(now=datetime(2026, 1, 1, tzinfo=UTC), models=(model, Standing(ref=EVIL)), events=events, open=events)
 
 
 def written(name: str, home: Path) -> bytes:
@@ -88,7 +86,8 @@ def test_a_feed_reader_reads_the_feed(tmp_path: Path) -> None:
 
 def test_the_parser_of_prometheus_reads_the_metrics(tmp_path: Path) -> None:
     parser = pytest.importorskip("prometheus_client.parser", reason="it is in requirements/frameworks.txt")
-    families = {one.name: one for one in parser.text_string_to_metric_families(written("prometheus", tmp_path).decode())}
+    text = written("prometheus", tmp_path).decode()
+    families = {one.name: one for one in parser.text_string_to_metric_families(text)}
     assert {one.type for one in families.values()} == {"gauge"}
     (drift,) = families["modelguard_model_drift"].samples
     assert (drift.labels, drift.value) == ({"model": "acme/tiny"}, 1.0)
@@ -127,7 +126,7 @@ def test_a_mail_server_takes_the_mail() -> None:
     taken = []
 
     class Handler:
-        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # the library's name
             taken.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
             return "250 taken"
 
