@@ -162,6 +162,41 @@ def test_an_advisory_in_a_feed_is_an_event_and_a_feed_that_cannot_be_read_is_tol
     assert "0 new events" in run("monitor")
 
 
+def test_a_record_that_breaks_a_rule_is_told_and_does_not_hide_the_others(
+    repository: Repository, run: Run, home: Path
+) -> None:
+    policy = (home / "modelguard.toml").read_text()
+    (home / "modelguard.toml").write_text(policy + '[[advisories.feeds]]\nname = "ours"\npath = "feed"\n')
+    (home / "feed").mkdir()
+    (home / "feed" / "bad.json").write_text('{"id": "x_MG-2026-0001"}')
+    bad = next(one for one in entry(home).files if one.path == "model.safetensors")
+    (home / "feed" / "good.json").write_text(json.dumps(record("x_MG-2026-0002", bad.digest.hex)))
+    told = run("monitor", code=1)
+    assert "feed ours: 1 records left out, the first is bad.json: modified: is missing" in told
+    assert "advisory-new (high): x_MG-2026-0002" in told
+    assert '"remarks": [\n    "feed ours: 1 records' in run("monitor", "--format", "json")
+
+
+@pytest.mark.parametrize(
+    ("license_id", "severity", "word"),
+    [
+        ("cc-by-nc-4.0", "high", "the policy refuses it: CC-BY-NC-4.0 is not in licenses.allow"),
+        ("mit", "medium", "the policy allows it"),
+        ("made-up", "high", "the policy refuses it"),
+    ],
+)
+def test_a_changed_license_is_held_against_the_policy(
+    repository: Repository, run: Run, home: Path, license_id: str, severity: str, word: str
+) -> None:
+    repository.card["license"] = "apache-2.0"
+    policy = (home / "modelguard.toml").read_text()
+    run("monitor")
+    (home / "modelguard.toml").write_text(policy + '[licenses]\nallow = ["Apache-2.0", "MIT"]\n')
+    repository.card["license"] = license_id
+    told = run("monitor", code=1)
+    assert f"license-changed ({severity}): declared apache-2.0, now {license_id}; {word}" in told
+
+
 def record(name: str, sha256: str) -> dict[str, Any]:
     """Return an OSV record about one file."""
     moment = "2026-11-01T00:00:00Z"

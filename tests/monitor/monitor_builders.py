@@ -11,7 +11,7 @@ from modelguard.lock import Decided, Entry, LockedFile
 from modelguard.monitor.event import Event
 from modelguard.monitor.scene import Notice
 from modelguard.monitor.state import State
-from modelguard.monitor.watching import Outcome, Watch
+from modelguard.monitor.watching import Advise, Outcome, Watch
 from modelguard.sources.source import Options
 from modelguard.sources.upstream import open_observer
 from modelguard.terms.artifact import Digest
@@ -48,6 +48,8 @@ class Bench:
         self.now = START
         self.entries: list[Entry] = []
         self.notices: tuple[Notice, ...] = ()
+        self.advise: Advise = lambda _: self.notices
+        self.token: str | None = None
 
     def lock(self, repository: Repository, **more: Any) -> Entry:
         entry = locked(self.hub, repository, **more)
@@ -56,13 +58,13 @@ class Bench:
 
     def outcome(self, entries: Iterable[Entry] | None = None, *, closely: bool = True, **more: Any) -> Outcome:
         self.now += timedelta(hours=1)
-        options = Options(home=Path(), endpoint=self.hub.url)
+        options = Options(home=Path(), endpoint=self.hub.url, token=self.token)
         observer = open_observer(
             options, budget=more.pop("budget", None), closely_every=0.0 if closely else 24.0, now=lambda: self.now
         )
         observer.asker.sleep = lambda _: None
         with State.open(self.path) as state:
-            watch = Watch(observer=observer, state=state, advise=lambda _: self.notices, **more)
+            watch = Watch(observer=observer, state=state, advise=self.advise, **more)
             return watch.once(self.entries if entries is None else entries)
 
     def watch(self, **more: Any) -> tuple[Event, ...]:

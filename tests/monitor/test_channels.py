@@ -329,15 +329,6 @@ def test_apprise_says_how_to_install_it(state: State) -> None:
     assert len(state.waiting("apprise")) == 1
 
 
-@pytest.mark.skipif(find_spec("apprise") is None, reason="needs the extra `notify`")
-@pytest.mark.heavy
-def test_apprise_sends(receiver: Receiver, state: State) -> None:
-    queue(state, made(), channel="apprise")
-    url = receiver.url.replace("http://", "json://")
-    assert run(state, sender("apprise", {"urls-env": "U"}, U=url), name="apprise") == ()
-    assert b"tag v1 moved" in receiver.received[0][1]
-
-
 @pytest.mark.parametrize(
     ("table", "message"),
     [

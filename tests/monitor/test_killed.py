@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 import signal
 import subprocess
@@ -23,7 +24,8 @@ from modelguard.monitor.state import State
 from modelguard.terms.errors import StateError
 from modelguard.testing import LocalHub, Repository
 
-ROUNDS = 24
+SHORT, LONG = 12, 150
+"""Passes of the loop by default, and in the slow suite."""
 
 
 class Receiver:
@@ -122,15 +124,16 @@ def test_an_alert_whose_sender_is_killed_before_the_answer_is_sent_again_with_it
     assert [one["id"] for one in receiver.received[1:]] == once
 
 
+@pytest.mark.parametrize("rounds", [SHORT, pytest.param(LONG, marks=pytest.mark.slow)])
 def test_a_monitor_killed_in_a_loop_loses_no_event(
-    zygote: Zygote, repository: Repository, receiver: Receiver, tmp_path: Path
+    zygote: Zygote, repository: Repository, receiver: Receiver, tmp_path: Path, rounds: int
 ) -> None:
     first = repository.head
     chance, killed, longest = random.Random(7), 0, 0.05
-    for number in range(ROUNDS + 1):
-        if number < ROUNDS:
+    for number in range(rounds + 1):
+        if number < rounds:
             repository.commit({"README.md": str(number)})
-        kill = bool(number % 4) and number < ROUNDS
+        kill = bool(number % 4) and number < rounds
         started = time.monotonic()
         say(zygote, str(chance.random() * longest) if kill else "-")
         status = status_of(zygote)
@@ -138,7 +141,7 @@ def test_a_monitor_killed_in_a_loop_loses_no_event(
         if status == 0:
             longest = max(0.05, time.monotonic() - started)
     assert status == 0, "the last pass ends by itself"
-    assert killed >= ROUNDS // 3
+    assert killed >= rounds // 3
     with State.open(tmp_path / "state.sqlite") as state:
         events = state.events()
         # whatever was sent and not marked waits at most half a minute of backoff, here not at all
@@ -151,6 +154,37 @@ def test_a_monitor_killed_in_a_loop_loses_no_event(
     for one in receiver.received:
         assert by_id.setdefault(one["id"], one) == one, "what is repeated is the same event"
     assert set(by_id) == {one.id for one in events}
+    print(f"{rounds} passes, {killed} killed; {len(events)} events, {len(receiver.received)} alerts")
+
+
+def test_a_monitor_that_goes_on_ends_when_it_is_asked_to(
+    hub: LocalHub, repository: Repository, receiver: Receiver, tmp_path: Path
+) -> None:
+    lock = Lock(created_by="test").with_entry(locked(hub, repository))
+    (tmp_path / "modelguard.lock").write_text(lock.text())
+    (tmp_path / "modelguard.toml").write_text(
+        f'[monitor]\ninactive-days = 90000\n[monitor.channels.webhook]\nurl = "{receiver.url}"\n'
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "MODELGUARD_"))}
+    command = [sys.executable, "-m", "modelguard", "monitor", "--interval", "1s"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment | hub.environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        assert "1 models watched, 0 new events" in child.stdout.readline()
+        repository.disabled = True
+        told = ""
+        while "1 new events" not in told:
+            told += child.stdout.readline()
+        child.send_signal(signal.SIGTERM)
+        _, errors = child.communicate(timeout=60)
+    assert child.returncode == 0, errors
+    assert "repo-disabled" in told
+    assert "ended; what is known" in errors
+    assert [one["type"] for one in receiver.received] == ["io.modelguard.repo-disabled"]
+    with State.open(tmp_path / ".modelguard" / "state.sqlite") as state:
+        assert [one.kind for one in state.events()] == ["repo-disabled"]
 
 
 def test_two_monitors_do_not_work_on_one_state(tmp_path: Path) -> None:

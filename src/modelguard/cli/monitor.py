@@ -94,19 +94,32 @@ def _once(made: Monitor, gate: Gate, refs: tuple[str, ...], options: dict[str, A
     return REFUSED if any(one.severity >= Severity.parse(options["fail_on"]) for one in run.outcome.events) else 0
 
 
+class _Ended(BaseException):
+    """The process was asked to end."""
+
+
+def _end(*_: object) -> None:
+    raise _Ended
+
+
 def _go_on(made: Monitor, gate: Gate, refs: tuple[str, ...], options: dict[str, Any], interval: timedelta) -> None:
-    """Watch until interrupted. A pass that fails is told, and the next one comes all the same."""
-    import time  # only a monitor that goes on sleeps
+    """Watch until SIGTERM or an interrupt. A pass that fails is told, and the next one comes all the same."""
+    import signal  # only a monitor that goes on sleeps, and is ended from outside
+    import time
 
     from modelguard.terms.errors import ModelguardError
 
-    while True:
-        try:
-            _once(made, gate, refs, options)
-        except ModelguardError as error:
-            click.echo(f"error: {error}", err=True)
-        sys.stdout.flush()
-        time.sleep(interval.total_seconds())
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        while True:
+            try:
+                _once(made, gate, refs, options)
+            except ModelguardError as error:
+                click.echo(f"error: {error}", err=True)
+            sys.stdout.flush()
+            time.sleep(interval.total_seconds())
+    except (KeyboardInterrupt, _Ended):
+        click.echo("ended; what is known and what waits to be sent is in the state file", err=True)
 
 
 def _chosen(gate: Gate, refs: tuple[str, ...], options: dict[str, Any]) -> tuple[Entry, ...] | None:
@@ -125,6 +138,8 @@ def _tell_trouble(run: Run) -> None:
 
     for ref, reason in run.outcome.unseen:
         click.echo(f"{ref}: not seen: {printable(reason)}", err=True)
+    for remark in run.remarks:
+        click.echo(remark, err=True)
     for channel, reason in run.undelivered:
         click.echo(f"channel {channel}: not sent, tried again next time: {printable(reason)}", err=True)
 

@@ -41,6 +41,7 @@ def as_json(run: Run) -> str:
         "events": [cloud_event(one) for one in outcome.events],
         "open": [one.id for one in run.view.open],
         "not_seen": [{"model": ref, "reason": reason} for ref, reason in outcome.unseen],
+        "remarks": list(run.remarks),
         "not_sent": [{"channel": name, "reason": reason} for name, reason in run.undelivered],
     }
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"

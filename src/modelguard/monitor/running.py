@@ -10,10 +10,11 @@ from attrs import define, evolve, field, frozen
 
 from modelguard.guard import Gate
 from modelguard.lock import Entry
-from modelguard.monitor.advising import advice
+from modelguard.monitor.advising import Advice
 from modelguard.monitor.channels.channel import Sender, Standing, Surroundings, Target, View, open_channels
 from modelguard.monitor.delivering import deliver
 from modelguard.monitor.event import Event
+from modelguard.monitor.licensing import weighing
 from modelguard.monitor.settings import Settings, read_settings
 from modelguard.monitor.state import Known, State, open_events
 from modelguard.monitor.watching import Outcome, Step, Watch, iso, no_step
@@ -26,12 +27,16 @@ LATEST = 200
 
 @frozen(kw_only=True)
 class Run:
-    """What a run found and told: the outcome of the pass, the channels that failed, and what is open."""
+    """What a run found and told: the outcome of the pass, the channels that failed, and what is open.
+
+    `remarks` are about the feeds of advisories, such as records that were left out.
+    """
 
     outcome: Outcome
     undelivered: tuple[tuple[str, str], ...]
     view: View
     reminded: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 @define(kw_only=True)
@@ -70,13 +75,15 @@ class Monitor:
             self.gate.options, budget=self.budget, closely_every=0.0 if closely else self.settings.closely_every
         )
         observer.asker.patience = self.patience
+        advice = Advice(self.gate)
         senders = [name for name, target in self.targets.items() if isinstance(target, Sender)]
         with State.open(self.state_path) as state:
             watch = Watch(
                 observer=observer,
                 state=state,
                 channels=senders,
-                advise=advice(self.gate),
+                advise=advice,
+                weigh=weighing(self.gate),
                 inactive_days=self.settings.inactive_days,
                 ancestors=self.settings.ancestors,
                 step=self.step,
@@ -86,7 +93,8 @@ class Monitor:
             view = _view(state, entries, observer.asker.host, now)
             reminded = state.remind(view.open, senders, iso(now), self.remind) if self.remind is not None else 0
             undelivered = deliver(state, self.targets, view)
-        return Run(outcome=outcome, undelivered=undelivered, view=view, reminded=reminded)
+        remarks = tuple(advice.remarks)
+        return Run(outcome=outcome, undelivered=undelivered, view=view, reminded=reminded, remarks=remarks)
 
 
 def _view(state: State, entries: Iterable[Entry], host: str, now: datetime) -> View:

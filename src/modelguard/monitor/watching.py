@@ -14,6 +14,7 @@ from attrs import define, evolve, field, frozen
 from modelguard.lock import Entry
 from modelguard.monitor.differing import diff
 from modelguard.monitor.event import Event, event
+from modelguard.monitor.licensing import Weigh, unweighed
 from modelguard.monitor.scene import INACTIVE_DAYS, Notice, Scene, ancestor_scene, first_scene, next_scene
 from modelguard.monitor.state import Known, State
 from modelguard.sources.upstream import Observer
@@ -50,13 +51,14 @@ class Watch:
     """How to watch: with whom to observe, where to remember, whom to tell.
 
     `channels` are the names whose outbox gets every new event. `advise` returns the advisories that match an entry, or
-    None when it does not know. `step` is told the number, the total and the name of each model before it is observed.
+    None when it does not know. `weigh` may give an event another severity. `step` is told the number, the total and the name of each model before it is observed.
     """
 
     observer: Observer
     state: State
     channels: Sequence[str] = ()
     advise: Advise = no_advice
+    weigh: Weigh = unweighed
     inactive_days: int = INACTIVE_DAYS
     ancestors: bool = True
     step: Step = no_step
@@ -118,7 +120,7 @@ class Watch:
             notices=None if entry is None else self._notices(entry), inactive_days=self.inactive_days,
         )  # fmt: skip
         at = iso(moment)
-        found = [evolve(one, at=at) for one in diff(before, after)]
+        found = [self.weigh(evolve(one, at=at), after) for one in diff(before, after)]
         if entry is not None:
             self._adopt(after)
         told = found if entry is not None else []
