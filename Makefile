@@ -79,7 +79,7 @@ SECONDS ?= 120
 fuzz: $(VENV)/test
 	$(BIN)/python tools/fuzz_pickle.py --seconds $(SECONDS) --framework joblib --framework numpy
 	$(BIN)/python tools/fuzz_corpus.py build/fuzz-corpus
-	$(BIN)/python tools/fuzz_formats.py --corpus build/fuzz-corpus --seconds $(SECONDS)
+	$(BIN)/python tools/fuzz_formats.py --corpus build/fuzz-corpus --seconds $(SECONDS) --keep build/fuzz-faults
 
 bench: $(VENV)/test
 	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
@@ -19,6 +20,10 @@ from modelguard.terms.facts import Asks, Fact
 
 LIMIT = 4 << 20
 DEPTH = 100
+_PARTS = 32
+# A key of many parts, `a.b.c`: the parser keeps every beginning of it, so that a long one takes memory by its square.
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(rf"(?<![\w.-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_PARTS}}}")
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
@@ -61,6 +66,8 @@ def _parsed(text: str) -> dict[str, Any]:
     deepest = max(accumulate(_STEPS[character] for character in text if character in _STEPS), default=0)
     if deepest > DEPTH:
         raise ReadError(f"TOML is nested about {deepest} brackets deep; {DEPTH} are read")
+    if _LONG_KEY.search(text):
+        raise ReadError(f"TOML has a key of more than {_PARTS} parts")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -72,7 +79,7 @@ def _parsed(text: str) -> dict[str, Any]:
 FORMAT = Format(
     name="toml",
     title="TOML",
-    reads="TOML up to 4 MB and 100 levels.",
+    reads="TOML up to 4 MB, 100 levels, and keys of 32 parts.",
     looks_for="Packages that something would install, builds that run code, and the keys that JSON is searched for.",
     clue=Clue(endings=(".toml",)),
     accepts=accepts,
