@@ -105,7 +105,8 @@ def _listed(content: Content, entry: Entry) -> list[tuple[str, Weight]]:
 def _weight(name: str, described: Any) -> Weight | None:
     if not isinstance(described, dict):
         return None
-    kind = _TYPES.get(described.get("dtype") if type(described.get("dtype")) is int else -1)
+    number = described.get("dtype")
+    kind = _TYPES.get(number) if type(number) is int else None
     shape, strides = _numbers(described.get("sizes")), _numbers(described.get("strides"))
     offset = _numbers([described.get("storage_offset")])
     if kind is None or shape is None or strides is None or offset is None or len(shape) != len(strides):
