@@ -41,7 +41,7 @@ _NETWORK = re.compile(r"(?:nn|cudnn|cunn|nngraph|graph|rnn|dpnn|inn|stn|nnx|nnlr
 
 # A model is a table or an object, the first of its file: its type and its number.
 _BINARY = re.compile(rb"[\x03\x04]\0\0\0\x01\0\0\0")
-_LINES = re.compile(rb"(?:4\n1\n3\nV 1\n\d+\ntorch\.|4\n1\n3\nV 1\n\d+\nnn\.|3\n1\n\d{1,9}\n[12345]\n)")
+_LINES = re.compile(rb"4\n1\n3\nV \d\n\d{1,4}\n[A-Za-z_][\w.]|3\n1\n\d{1,9}\n[12345]\n")
 _BINARY_VERSION = re.compile(rb"\x03\0\0\0V \d")
 
 
