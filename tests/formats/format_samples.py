@@ -267,7 +267,7 @@ def samples() -> dict[str, tuple[Sample, ...]]:
         sample = Sample(format=format_, path=path, data=data, prefix=prefix, others=others[0] if others else ())
         found.setdefault(format_, []).append(evolve(sample, least=_LEAST.get(prefix, 0)))
     for file in sorted(WRITTEN.glob("*/*")):
-        if file.parent.name in FORMATS:
+        if file.parent.name in FORMATS and file.is_file():
             prefix = PREFIXES.get(file.parent.name, "")
             found.setdefault(file.parent.name, []).append(
                 Sample(format=file.parent.name, path=file.name, data=file.read_bytes(), prefix=prefix)

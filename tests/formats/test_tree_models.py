@@ -105,7 +105,6 @@ START = b"{L" + pack(">q", 7) + b"learner"
 @pytest.mark.parametrize(
     "data",
     [
-        b"binf" + bytes(64),
         START + b"[$l#L" + pack(">q", 1 << 60),
         START + b"[#L" + pack(">q", 1 << 60),
         START + b"[#l" + pack(">i", -1),

@@ -21,12 +21,18 @@ from modelguard.checks.check import Check
 from modelguard.terms.facts import Dossier, Opaque, RawNumbers
 from modelguard.terms.finding import Finding, Severity
 
+# How the bytes of a compressed file are called when its name has no ending of the compression.
+_EXPANDED = frozenset({"(gzip)", "(zlib)", "(bzip2)", "(xz)", "(lz4)", "(zstd)"})
+
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
-    """Report every part that no format accepted, unless a file of the model names it as plain numbers."""
+    """Report every part that no format accepted, unless a file of the model names it as plain numbers.
+
+    Numbers may be compressed, as the chunks of arrays mostly are; they may not be members of an archive.
+    """
     numbers = {fact.path for fact in dossier.all(RawNumbers)}
     for fact in dossier.all(Opaque):
-        if not fact.location.members and fact.location.path in numbers:
+        if fact.location.path in numbers and _EXPANDED.issuperset(fact.location.members):
             continue
         start = f", starting with {fact.head}" if fact.head else ""
         yield Finding(

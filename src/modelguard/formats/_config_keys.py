@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
+from modelguard.formats._config_tokenizers import added_tokens, pattern, quantization
 from modelguard.formats._references import target_of, trouble_with
 from modelguard.picklevm.knowledge.hazards import danger_of
 from modelguard.terms.content import Content
@@ -232,6 +233,9 @@ KEYS: tuple[Key, ...] = (
     Key("auto_mapping", _auto_mapping, "PEFT imports the named library (H-04)"),
     Key("_target_", _target, "Hydra calls any importable name (CVE-2025-23304)"),
     Key("transformers_weights", _weights, "transformers prefers it over model.safetensors"),
+    Key("Regex", pattern, "tokenizers match it against every text (CWE-1333)"),
+    Key("added_tokens", added_tokens, "tokenizers search every text for each of them"),
+    Key("quantization_config", quantization, "transformers imports the packages of the method"),
     Key("_name_or_path", _came_from, "where the model was loaded from when it was saved; not followed"),
 )
 

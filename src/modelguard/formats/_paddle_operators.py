@@ -97,7 +97,7 @@ _NAMES = """
     fake_channel_wise_quantize_abs_max fake_channel_wise_quantize_dequantize_abs_max fake_dequantize_max_abs
     fake_quantize_abs_max fake_quantize_dequantize_abs_max fake_quantize_dequantize_moving_average_abs_max
     fake_quantize_moving_average_abs_max fake_quantize_range_abs_max fast_layernorm_xpu fast_ln fast_rms_norm
-    fast_where_xpu faster_tokenizer fc fc_xpu feed fetch fetch_barrier fetch_v2 fft_c2c fft_c2r fft_r2c fill
+    fast_where_xpu faster_tokenizer fc fc_xpu feed fetch fetch_v2 fft_c2c fft_c2r fft_r2c fill
     fill_any fill_any_like fill_constant fill_constant_batch_size_like fill_diagonal fill_diagonal_tensor flash_attn
     flash_attn_qkvpacked flash_attn_unpadded flash_attn_v3 flash_attn_v3_varlen flash_attn_varlen_qkvpacked
     flashmask_attention flashmask_attention_v2 flatten2 flatten_contiguous_range flip floor fold

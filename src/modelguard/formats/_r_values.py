@@ -25,7 +25,7 @@ PACKAGE, NAMESPACE, PERSISTENT, REFERENCE = 248, 249, 247, 255
 # Type -> bytes of one number: logical, integer, real, complex.
 _VECTORS: dict[int, tuple[int, Literal[4, 8]]] = {10: (1, 4), 13: (1, 4), 14: (1, 8), 15: (2, 8)}
 _LISTS = frozenset({16, 19, 20})  # texts, values, expressions
-_EXPRESSIONS = 20
+_TEXTS, _EXPRESSIONS = 16, 20
 _NOTHING = frozenset({241, 242, 250, 251, 252, 253, 254})  # base and empty environments, missing, global, NULL
 _PAIR_LIKE = frozenset({PAIRS, CLOSURE, PROMISE, CALL, DOTS})
 
@@ -103,7 +103,7 @@ class Values:
             count = self._length(self.stream.least(4))
             if kind == _EXPRESSIONS:
                 self.seen.note("expression")
-            self._later(("items", count), *attributes)
+            self._later(("texts" if kind == _TEXTS else "items", count), *attributes)
         elif kind in _PAIR_LIKE:
             self._pair(kind, flags, role)
         elif kind == TEXT:
@@ -226,6 +226,16 @@ class Values:
         if left:
             self._later(("item", 0), ("items", left - 1))
 
+    def _texts(self, left: int) -> None:
+        if left:
+            self._later(("text", 0), ("texts", left - 1))
+
+    def _one_text(self) -> None:
+        flags = self.stream.whole() & 0xFFFF_FFFF
+        if flags & 0xFF != TEXT:
+            raise ReadError(f"r-data: a value of type {flags & 0xFF} where a text belongs")
+        self._value(flags, "")
+
     def _bindings(self) -> None:
         self._item("bindings")
 
@@ -283,6 +293,8 @@ class Values:
 _TASKS: dict[str, Callable[[Values, int], None]] = {
     "item": lambda values, _: values._item(),
     "items": lambda values, left: values._items(left),
+    "texts": lambda values, left: values._texts(left),
+    "text": lambda values, _: values._one_text(),
     "bindings": lambda values, _: values._bindings(),
     "binding": lambda values, _: values._item("binding"),
     "callee": lambda values, _: values._item("callee"),

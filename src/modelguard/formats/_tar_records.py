@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from attrs import define, field, frozen
 
+from modelguard.formats import _tar_sparse
+from modelguard.formats._tar_sparse import Sparse
 from modelguard.formats.format import Clue
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -29,7 +31,8 @@ _OCTAL_LIMIT = 8 << 30
 class TarMember:
     """A member: its name, where its data are, its type as written, its mode, the target of a link.
 
-    `faults` are rules that its headers break, with what was found.
+    `faults` are rules that its headers break, with what was found. `sparse` tells where its pieces belong when it is
+    stored with holes, and `hollow` why that cannot be told.
     """
 
     name: str
@@ -40,6 +43,8 @@ class TarMember:
     target: str
     at: int
     faults: tuple[tuple[str, str], ...] = ()
+    sparse: Sparse | None = None
+    hollow: str = ""
 
     @property
     def after(self) -> int:
@@ -103,17 +108,40 @@ def _member(content: Content, block: bytes, at: int, pending: _Pending) -> TarMe
     size, stated = _size(block, pending, faults)
     if kind in LINKS or kind in SPECIAL or kind == FOLDER:
         size = 0 if kind != FOLDER else size
-    there = content.size - at - BLOCK
+    start, pairs = at + BLOCK, None
+    if kind == SPARSE:
+        pairs, start = _tar_sparse.continued(content, at, block)
+    there = content.size - start
     if size > there:
         faults.append(("tar-cut-off", f"{name!r} should have {size} bytes, {there} are there"))
         size = there
     if size != stated and "size" in pending.values and stated and stated != size:
         faults.append(("tar-size-differs", f"{name!r} has {stated} bytes in its header, {size} in the extended one"))
     target = pending.values.get("linkpath", _text(block[157:257]))
+    sparse, hollow = _holes(content, block, pending, pairs, start, size)
     return TarMember(
-        name=name, start=at + BLOCK, size=size, kind=kind, mode=_number(block[100:108]), target=target, at=at,
-        faults=tuple(faults),
+        name=name, start=start, size=size, kind=kind, mode=_number(block[100:108]), target=target, at=at,
+        faults=tuple(faults), sparse=sparse, hollow=hollow,
     )  # fmt: skip
+
+
+def _holes(
+    content: Content, block: bytes, pending: _Pending, pairs: list[tuple[int, int]] | None, start: int, size: int
+) -> tuple[Sparse | None, str]:
+    """Return where the pieces of a sparse member belong, or why that cannot be told; neither for other members."""
+    values, data = pending.values, start
+    try:
+        if pairs is not None:
+            return _tar_sparse.placed(pairs, start, size, _tar_sparse.octal(block[483:495])), ""
+        if not any(key.startswith("GNU.sparse") for key in values):
+            return None, ""
+        pairs = _tar_sparse.in_headers(values)
+        if pairs is None:
+            pairs, data = _tar_sparse.in_data(content, start, size)
+        whole = _tar_sparse.number(values.get("GNU.sparse.realsize", values.get("GNU.sparse.size", "")))
+        return _tar_sparse.placed(pairs, data, start + size - data, whole, values.get("GNU.sparse.name", "")), ""
+    except ReadError as error:
+        return None, str(error)
 
 
 def _name(block: bytes, pending: _Pending) -> tuple[str, list[tuple[str, str]]]:
@@ -151,11 +179,23 @@ def _extend(content: Content, block: bytes, at: int, pending: _Pending) -> int:
     if kind in b"LK":
         pending.values["path" if kind == b"L" else "linkpath"] = _text(data)
     else:
-        values = dict(_pax(data))
+        values = _joined(_pax(data))
         if kind == b"g" and values.keys() & {"path", "size", "linkpath"}:
             pending.faults.append(("tar-global-header", "a global header names paths or sizes for all members"))
         pending.values.update(values)
     return at + BLOCK + (size + BLOCK - 1) // BLOCK * BLOCK
+
+
+def _joined(records: Iterator[tuple[str, str]]) -> dict[str, str]:
+    """Return the records by key; the map of version 0.0 comes as one record for each number."""
+    values: dict[str, str] = {}
+    for key, value in records:
+        if key in ("GNU.sparse.offset", "GNU.sparse.numbytes"):
+            before = values.get("GNU.sparse.map")
+            values["GNU.sparse.map"] = value if before is None else f"{before},{value}"
+        else:
+            values[key] = value
+    return values
 
 
 def _pax(data: bytes) -> Iterator[tuple[str, str]]:

@@ -50,7 +50,7 @@ class Storages:
         if items is None or not 5 <= len(items) <= 6 or _text(items[0]) != "storage":
             return "it is not the tuple by which torch names a storage"
         item = _item_bytes(items[1])
-        key, location, count = _text(items[2]), _text(items[3]), _whole(items[4])
+        key, location, count = _key(items[2]), _text(items[3]), _whole(items[4])
         if item is None or not isinstance(items[1], Global):
             return "its type is none of torch's storage types"
         if not _KEY.match(key) or ".." in key:
@@ -93,6 +93,12 @@ class Storages:
 
 def _text(value: Value) -> str:
     return value.value if isinstance(value, Constant) and isinstance(value.value, str) else ""
+
+
+def _key(value: Value) -> str:
+    """Return a key as text; torch.package counts its storages with numbers."""
+    number = _whole(value)
+    return _text(value) if number is None else str(number)
 
 
 def _whole(value: Value) -> int | None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from modelguard.formats._carriers import begins_as_program
 from modelguard.formats._cursor import Cursor
+from modelguard.formats._r_names import CALLEES, FORMULA, MAPPED, OWN_PACKAGES, PLAIN_ALTERNATIVES
 from modelguard.formats._r_stream import Binary, Stream, Words
 from modelguard.formats._r_values import Seen, Values, names_of
 from modelguard.formats.format import Clue, Format, Walk
@@ -26,36 +27,6 @@ _OBJECT = re.compile(rb"X\n\0\0\0[\x02\x03]|B\n[\x02\x03]\0\0\0|A\n[23]\n")
 _WORKSPACE = re.compile(rb"RD(?P<spelling>[XAB])(?P<version>[1-3])\n")
 _SHOWN = 8
 _OWN_BEGINNINGS = (b"X\n\0\0\0\x02", b"X\n\0\0\0\x03", b"B\n\x02\0", b"B\n\x03\0", b"A\n2\n", b"A\n3\n", b"RDX", b"RDA")
-
-# Packages that come with R itself: their namespaces are there without anything being installed or run.
-_OWN_PACKAGES = frozenset("base stats utils methods graphics grDevices datasets tools grid splines stats4".split())
-# Alternative vectors of R itself (src/main/altclasses.c) that are numbers or texts in another spelling.
-_PLAIN_ALTERNATIVES = frozenset(
-    "compact_intseq compact_realseq deferred_string wrap_integer wrap_real wrap_logical wrap_complex wrap_raw "
-    "wrap_string wrap_list".split()
-)
-_MAPPED = frozenset({"mmap_integer", "mmap_real"})
-
-# Functions whose call in an object is more than arithmetic: class of danger by name.
-_CALLEES: dict[str, str] = {
-    **dict.fromkeys("system system2 shell shell.exec pipe .rs.api".split(), "process"),
-    **dict.fromkeys(
-        "eval evalq parse str2lang source sys.source do.call match.fun Recall body<- assign delayedAssign "
-        "reg.finalizer makeActiveBinding addTaskCallback setHook trace attach local".split(),
-        "code-execution",
-    ),
-    **dict.fromkeys("dyn.load library.dynam .C .Call .External .External2 .Fortran .Internal".split(), "native-code"),
-    **dict.fromkeys("library require requireNamespace loadNamespace attachNamespace :: :::".split(), "import"),
-    **dict.fromkeys("install.packages download.file url socketConnection curl".split(), "network"),
-    **dict.fromkeys(
-        "unlink file.remove writeLines writeBin cat sink save saveRDS file.copy dput".split(), "file-write"
-    ),
-    **dict.fromkeys("readRDS load unserialize readLines readBin scan file".split(), "file-read"),
-}
-# The operators that formulas are written with, and the functions by which R's own models were fitted.
-_FORMULA = frozenset(
-    "~ + - * / ^ : ( %in% | I list cbind log exp sqrt poly offset factor lm glm nls loess aov c".split()
-)
 
 # Kind of value -> permission, class of danger, why.
 _KINDS: dict[str, tuple[Permission, str, str]] = {
@@ -124,11 +95,11 @@ def _facts(seen: Seen, at: Location) -> Iterator[Fact]:
             yield Asks(location=at, permission=permission, name=f"R {kind}", detail=detail, hazard=hazard)
     yield from _calls(seen, at)
     for name in names_of(seen, "built-in"):
-        hazard = _CALLEES.get(name, "")
+        hazard = CALLEES.get(name, "")
         yield _asks(at, "remote-code", f"R built-in {name}", "a built-in function as a value", hazard)
     for kind in ("namespace", "package"):
         for name in names_of(seen, kind):
-            if name not in _OWN_PACKAGES and name.removeprefix("package:") not in _OWN_PACKAGES:
+            if name not in OWN_PACKAGES and name.removeprefix("package:") not in OWN_PACKAGES:
                 detail = "R loads the package when it reads the file, which runs the package's start-up code"
                 yield _asks(at, "configuration", f"R {kind} {name}", detail, "import")
     for name in names_of(seen, "persistent name"):
@@ -139,9 +110,9 @@ def _facts(seen: Seen, at: Location) -> Iterator[Fact]:
 def _calls(seen: Seen, at: Location) -> Iterator[Fact]:
     names = list(names_of(seen, "call"))
     for name in names:
-        if name in _CALLEES:
-            yield _asks(at, "remote-code", f"R call of {name}", "waits to be evaluated", _CALLEES[name])
-    others = [name for name in names if name not in _CALLEES and name not in _FORMULA]
+        if name in CALLEES:
+            yield _asks(at, "remote-code", f"R call of {name}", "waits to be evaluated", CALLEES[name])
+    others = [name for name in names if name not in CALLEES and name not in FORMULA]
     if others:
         shown = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
         yield _asks(at, "remote-code", "R calls", f"unevaluated calls, which wait for `eval`: {shown}")
@@ -152,10 +123,10 @@ def _calls(seen: Seen, at: Location) -> Iterator[Fact]:
 
 def _alternatives(seen: Seen, at: Location) -> Iterator[Fact]:
     for name in names_of(seen, "alternative"):
-        if name in _MAPPED:
+        if name in MAPPED:
             detail = "numbers that lie in a file of the machine, whose path is in the object"
             yield _asks(at, "external-files", f"R {name}", detail, "file-read")
-        elif name not in _PLAIN_ALTERNATIVES:
+        elif name not in PLAIN_ALTERNATIVES:
             yield _asks(at, "configuration", f"R vector class {name}", "code of a package makes the vector", "import")
 
 

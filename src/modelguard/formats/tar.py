@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from modelguard.formats import _tar_records as records
 from modelguard.formats._names import name_faults, twin_key
 from modelguard.formats._tar_records import BLOCK, TarMember
+from modelguard.formats._tar_sparse import Sparse, whole
 from modelguard.formats.format import Format, Walk
 from modelguard.terms.content import CHUNK, Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact, Malformed, Member, Unread
+
+_EMPTY = 1 << 10
+"""Bytes that a sparse member counts for at least when its size on a disk is compared with what is stored."""
 
 
 def accepts(content: Content) -> bool:
@@ -71,6 +75,10 @@ def _read_member(content: Content, member: TarMember, walk: Walk) -> Iterator[Fa
     yield Member(location=content.location.inside(member.name), size=member.size)
     for rule, detail in (*member.faults, *_faults(member)):
         yield _malformed(content, member.at, rule, detail)
+    if member.hollow:
+        yield Unread(location=content.location.inside(member.name), format="tar", reason=member.hollow)
+    if member.sparse is not None:
+        yield from _read_sparse(content, member, member.sparse, walk)
     if not member.size:
         return
     part = content.part(member.start, member.size, member.name)
@@ -78,6 +86,21 @@ def _read_member(content: Content, member: TarMember, walk: Walk) -> Iterator[Fa
         yield from walk.inside(part)
     except ReadError as error:
         yield Unread(location=part.location, format="tar", reason=str(error))
+
+
+def _read_sparse(content: Content, member: TarMember, sparse: Sparse, walk: Walk) -> Iterator[Fact]:
+    """Yield the facts of a member as it lies on the disk after unpacking, with zeros in its holes."""
+    location = content.location.inside(sparse.name or f"{member.name} (unpacked)")
+    for fault in name_faults(sparse.name) if sparse.name else ():
+        yield _malformed(content, member.at, "tar-name", f"{sparse.name!r} {fault}")
+    if sparse.size > max(member.size, _EMPTY) * walk.budget.ratio:
+        reason = f"{member.size} stored bytes would be {sparse.size} on a disk"
+        yield Unread(location=location, format="tar", reason=reason)
+        return
+    walk.budget.spend_bytes(sparse.size)
+    yield Member(location=location, size=sparse.size, method="sparse")
+    if sparse.size:
+        yield from walk.inside(whole(content, sparse, location))
 
 
 def _faults(member: TarMember) -> Iterator[tuple[str, str]]:
@@ -115,7 +138,7 @@ def _malformed(content: Content, at: int, rule: str, detail: str) -> Malformed:
 TAR = Format(
     name="tar",
     title="tar archive",
-    reads="Every member, also behind the end of the archive, by all formats.",
+    reads="Every member, also behind the end of the archive and with its holes filled, by all formats.",
     looks_for="Links, devices, holes, paths that lead out, contradicting headers, duplicates, hidden bytes.",
     clue=records.CLUE,
     accepts=accepts,

@@ -1,7 +1,7 @@
 """XGBoost models as JSON or UBJSON: trees as parallel arrays, in which one index leads to the next.
 
 The library reads the arrays without comparing their lengths everywhere, so that lengths and indices are checked.
-The older binary form without a schema is not read. Source: https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html
+The older binary form has a reader of its own. Source: https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html
 """
 
 from __future__ import annotations
@@ -16,14 +16,12 @@ from modelguard.formats._ubjson import read_ubjson
 from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
-from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Fact, Header, Malformed
 
 NAME = "xgboost"
 LARGEST = 1 << 30
 _JSON = re.compile(rb'\s*\{\s*"(?:learner|Config|version)"\s*:\s*[\[{]')
 _BINARY = re.compile(rb"\{[iUIlL].{1,8}(?:learner|Config|version)[\[{]", re.DOTALL)
-OLD = b"binf"
 
 # Arrays of a tree with one item per node.
 NODES = ("left_children", "right_children", "parents", "split_indices", "split_conditions", "default_left")
@@ -32,15 +30,13 @@ NO_NODE = (-1, 2_147_483_647)  # a leaf has no child, the root has no parent
 
 def _accepts(content: Content) -> bool:
     head = content.head(256)
-    if head[:4] == OLD or _BINARY.match(head):
+    if _BINARY.match(head):
         return True
     return _JSON.match(head) is not None and b'"learner"' in content.head(1 << 16) + content.tail(1 << 16)
 
 
 def _read(content: Content, walk: Walk) -> Iterator[Fact]:
     at = content.location
-    if content.head(4) == OLD:
-        raise ReadError("xgboost: the deprecated binary form")
     if _BINARY.match(content.head(256)):
         value, end = read_ubjson(content, walk.budget)
         if end < content.size:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from attrs import define
 
 from modelguard.formats._expansion import STEP, expanded
+from modelguard.formats._torch_packaged import packaged_members
 from modelguard.formats._torch_records import torch_members
 from modelguard.formats._zip_archive import Archive, Entry, looks_like_zip, open_archive
 from modelguard.formats._zip_records import DEFLATED, STORED, has_directory
@@ -23,10 +24,10 @@ _SAMPLES = 20
 
 
 def read_zip(content: Content, walk: Walk) -> Iterator[Fact]:
-    """Yield what is wrong with the archive, then the facts of every member but those that torch's format reads."""
+    """Yield what is wrong with the archive, then the facts of every member but those that torch's formats read."""
     archive = open_archive(content, walk.budget.members)
     yield from _faults(content, archive)
-    elsewhere = torch_members(content, walk.budget.members)
+    elsewhere = torch_members(content, walk.budget.members) | packaged_members(content, archive.entries)
     overlapping = any(rule == "zip-overlap" for rule, _ in archive.faults)
     for entry in archive.entries:
         if id(entry) in elsewhere:

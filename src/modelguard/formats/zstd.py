@@ -54,12 +54,14 @@ def _faults() -> tuple[type[Exception], ...]:
     return (_package().ZstdError, ValueError, EOFError, MemoryError)
 
 
+def expansion(content: Content) -> Expansion:
+    """Return the stream, ready to be expanded. Raises `ReadError` when zstandard is missing."""
+    return Expansion(content, make=_Frame, faults=_faults(), begins=lambda head: head.startswith(_MAGIC), step=_STEP)
+
+
 def read(content: Content, walk: Walk) -> Iterator[Fact]:
     """Yield the facts of the expanded bytes. Raises `ReadError` when they are damaged or zstandard is missing."""
-    expansion = Expansion(
-        content, make=_Frame, faults=_faults(), begins=lambda head: head.startswith(_MAGIC), step=_STEP
-    )
-    yield from read_stream(expansion, "zstd", ".zst", walk)
+    yield from read_stream(expansion(content), "zstd", ".zst", walk)
 
 
 ZSTD = Format(

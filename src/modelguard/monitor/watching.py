@@ -51,7 +51,8 @@ class Watch:
     """How to watch: with whom to observe, where to remember, whom to tell.
 
     `channels` are the names whose outbox gets every new event. `advise` returns the advisories that match an entry, or
-    None when it does not know. `weigh` may give an event another severity. `step` is told the number, the total and the name of each model before it is observed.
+    None when it does not know. `weigh` may give an event another severity. `step` is told the number, the total and the
+    name of each model before it is observed.
     """
 
     observer: Observer
