@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: help demo fast test lint test-all test-slow test-matrix fuzz bench clean
+.PHONY: help demo fast test lint docs package share test-all test-slow test-matrix fuzz bench clean
 
 help:
 	@echo "make demo         lock a model, load it, see three refusals"
@@ -12,6 +12,7 @@ help:
 	@echo "make fast         compile the optional inner loop of the pickle machine beside its source"
 	@echo "make lint         ruff and mypy"
 	@echo "make docs         the documentation, into site/; any warning fails"
+	@echo "make share        the manual page and the shell completions, from the commands"
 	@echo "make package      sdist and wheel, twice, which must be identical"
 	@echo "make test-all     also the tests that need frameworks (about 1.5 GB of packages)"
 	@echo "make test-slow    what takes minutes or installs other packages: real model files, other implementations"
@@ -35,6 +36,9 @@ $(VENV)/test: $(VENV)/created pyproject.toml requirements/test.txt
 $(VENV)/frameworks: $(VENV)/test requirements/frameworks.txt
 	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --requirement requirements/frameworks.txt
 	touch $@
+
+share: $(VENV)/test
+	$(BIN)/python tools/make_share.py
 
 demo: $(VENV)/demo
 	$(BIN)/python demo/demo.py

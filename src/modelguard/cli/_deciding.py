@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelguard.cli._speaking import note
+
 if TYPE_CHECKING:
     from modelguard.lock import Entry, Lock
     from modelguard.lock.entry import State
@@ -67,7 +69,7 @@ def decide(refs: tuple[str, ...], state: State, options: dict[str, Any]) -> None
     known(gate.require_lock(), keys[0])  # so that a lock that does not exist is not made
     update(gate.lock_path, change, created_by=f"modelguard {__version__}")
     for key in keys:
-        click.echo(f"{state}: {key}", err=True)
+        note(f"{state}: {key}")
 
 
 def known(lock: Lock, key: str) -> Entry:

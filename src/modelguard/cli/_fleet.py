@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelguard.cli._options import INCOMPLETE, REFUSED, report
+from modelguard.cli._speaking import is_quiet
 
 if TYPE_CHECKING:
     from modelguard.fleet.running import Opener, Outcome, Setting
@@ -60,7 +61,7 @@ def _into_results(names: list[str], setting: Setting, opener: Opener, options: d
 
 def _tell(outcome: Outcome, count: int, total: int) -> None:
     """Show how far the work is: one line that is written over, where somebody looks."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not is_quiet():
         end = "\n" if count == total else ""
         click.echo(f"\r{count}/{total} {outcome.target[:60]:<60}{end}", err=True, nl=False)
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from modelguard.cli._speaking import is_quiet
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
@@ -21,7 +23,7 @@ SHOWN_FROM = 32 << 20
 @contextmanager
 def bars() -> Iterator[Progress]:
     """Give a `Progress` that draws bars with rates and remaining time while the block runs."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or is_quiet():
         from modelguard.sources.source import Quiet  # the nouns of sources: only once a command runs
 
         yield Quiet()

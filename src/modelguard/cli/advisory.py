@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
 from modelguard.terms.advisory_kinds import KINDS
 
@@ -53,11 +54,11 @@ def new(into: Path | None, **options: Any) -> int:
     target = into / f"{record.id}.json"
     with target.open("x", encoding="utf-8") as file:
         file.write(text)
-    click.echo(f"wrote {target}", err=True)
+    note(f"wrote {target}")
     return 0
 
 
-@advisory.command()
+@advisory.command(epilog="Example: modelguard advisory validate feeds/own")
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 def validate(path: Path) -> int:
     """Check every record of PATH, a file, a directory or a zip archive, against the rules of OSV."""
@@ -73,7 +74,7 @@ def validate(path: Path) -> int:
         except RecordFault as fault:
             bad += 1
             click.echo(f"{name}: {fault.message}")
-    click.echo(f"{good} valid, {bad} not", err=True)
+    note(f"{good} valid, {bad} not")
     if bad:
         return _REFUSED
     return 0 if good else _INCOMPLETE

@@ -8,6 +8,7 @@ import click
 
 from modelguard.cli._options import REFUSED, gate_options, open_gate
 from modelguard.cli._progress import bars
+from modelguard.cli._speaking import json_option, tell_json
 from modelguard.cli.command import Subcommand
 
 _SHOWN = 100
@@ -19,8 +20,9 @@ _SHOWN = 100
 @click.option("--file-a", default="", help="The weight file of A, if it has several.")
 @click.option("--file-b", default="", help="The weight file of B, if it has several.")
 @click.option("--key", default="", help="The part of a torch checkpoint that holds the weights; '.' for all.")
+@json_option
 @gate_options
-def compare(a: str, b: str, file_a: str, file_b: str, key: str, **options: Any) -> int:
+def compare(a: str, b: str, file_a: str, file_b: str, key: str, as_json: bool, **options: Any) -> int:
     """Prove or disprove that two weight files hold the same tensors: names, types, shapes and bytes.
 
     A and B are torch checkpoints or safetensors files. The exit code is 0 when they are equal, 1 when they differ.
@@ -31,6 +33,10 @@ def compare(a: str, b: str, file_a: str, file_b: str, key: str, **options: Any) 
         gate = open_gate(options, progress=progress)
         sides = open_side(a, gate, file_a), open_side(b, gate, file_b)
     found = compare(*sides, key=key)
+    if as_json:
+        differences = [str(one) for one in found.differences]
+        tell_json("comparison", {"equal": found.equal, "tensors": len(found.a.table.rows), "differences": differences})
+        return 0 if found.equal else REFUSED
     if found.equal:
         click.echo(f"equal: {len(found.a.table.rows)} tensors, sha256:{found.a.table.digest}")
         if found.a.table.shared is None or found.b.table.shared is None:

@@ -9,6 +9,7 @@ import click
 
 from modelguard.cli._options import REFUSED, gate_options, open_gate
 from modelguard.cli._progress import bars
+from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _lock(done: Conversion, gate: Gate) -> int:
         return REFUSED
     entry = evolve(entry, lineage=done.lineage)
     update(gate.lock_path, lambda lock: lock.with_entry(entry), created_by=f"modelguard {__version__}")
-    click.echo(f"locked: {entry.id}, converted from {done.lineage.digest}", err=True)
+    note(f"locked: {entry.id}, converted from {done.lineage.digest}")
     return 0
 
 

@@ -10,6 +10,7 @@ import click
 
 from modelguard.cli._discovered import judged, look
 from modelguard.cli._options import INCOMPLETE, REFUSED, emit
+from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _propose(made: tuple[Remark, ...]) -> int:
     for command in commands:
         click.echo(shlex.join(command.split(" ", 2)))
     if not commands:
-        click.echo("every model that was found is locked", err=True)
+        note("every model that was found is locked")
     return REFUSED if commands else 0
 
 

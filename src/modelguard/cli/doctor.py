@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import click
 
-from modelguard.cli._options import REFUSED, gate_options, open_gate
+from modelguard.cli._options import REFUSED, gate_options, open_gate, terminal_width
+from modelguard.cli._speaking import json_option, tell_json
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -20,24 +21,39 @@ Answer: TypeAlias = tuple[Literal["ok", "note", "bad"], str]
 
 
 @click.command(epilog="Example: modelguard doctor --offline")
+@json_option
 @gate_options
-def doctor(**options: Any) -> int:
-    """Look at versions, policy, lock, store, Hub, trust roots and kernel, and tell what is amiss.
+def doctor(as_json: bool, **options: Any) -> int:
+    """Look at versions, policy, lock, store, Hub, trusted roots, feeds and kernel, and tell what is amiss.
 
     Exit code 1 when something is bad; a note never is.
     """
     from modelguard.terms.errors import ModelguardError  # only once the command runs
 
-    worst = 0
+    told: list[dict[str, str]] = []
     for name, question in _QUESTIONS:
         try:
             answers = list(question(open_gate(options)))
         except ModelguardError as error:
             answers = [("bad", str(error))]
-        for state, text in answers:
-            click.echo(f"{state:4}  {name:13}  {text}")
-            worst = max(worst, REFUSED if state == "bad" else 0)
-    return worst
+        told += [{"state": state, "question": name, "answer": text} for state, text in answers]
+        for state, text in () if as_json else answers:
+            click.echo(_wrapped(f"{state:4}  {name:13}  ", text))
+    if as_json:
+        tell_json("doctor", {"answers": told})
+    return REFUSED if any(one["state"] == "bad" for one in told) else 0
+
+
+def _wrapped(head: str, text: str) -> str:
+    """Return one answer, its further lines below the first where somebody looks; a path is never broken."""
+    from textwrap import fill  # only here
+
+    if not sys.stdout.isatty():
+        return head + text
+    return fill(
+        text, terminal_width(), initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def _python(_gate: Gate) -> Iterator[Answer]:
@@ -128,9 +144,78 @@ def _hub(gate: Gate) -> Iterator[Answer]:
         yield "note", f"{endpoint}: not reached: {error}"
 
 
-def _kernel(_gate: Gate) -> Iterator[Answer]:
+def _roots(gate: Gate) -> Iterator[Answer]:
+    from modelguard.policy.provenance import read_provenance
+    from modelguard.signatures.roots import digest_of
+    from modelguard.signatures.trust import read_trusted
+
+    provenance = read_provenance(gate.policy)
+    if not provenance.roots:
+        yield "note", "no [trust.NAME]: nothing signed through Sigstore is verified; modelguard trust add writes one"
+    for root in provenance.roots:
+        data, _ = read_trusted(gate.home / root.file, root.file)
+        days = (gate.today - root.updated).days if root.updated else None
+        age = "of unknown age" if days is None else f"{days} days old"
+        if digest_of(data) != root.sha256:
+            yield "bad", f"{root.name}: {root.file} is not the one that the policy pins: {root.sha256}"
+        elif days is None or days > provenance.root_days:
+            yield "note", f"{root.name}: {root.file} is {age}: modelguard trust update {root.name}"
+        else:
+            yield "ok", f"{root.name}: {root.file}, {age}"
+
+
+def _feeds(gate: Gate) -> Iterator[Answer]:
+    from contextlib import ExitStack
+
+    from modelguard.collectors.advisories import open_feed
+    from modelguard.collectors.collector import Case
+    from modelguard.policy.advisories import read_advisories
+    from modelguard.terms.artifact import LocalRef, Snapshot
+    from modelguard.terms.errors import ModelguardError
+
+    rules = read_advisories(gate.policy)
+    if not rules.feeds:
+        yield "note", "no [[advisories.feeds]]: known vulnerabilities of models are not looked up"
+    case = Case(snapshot=Snapshot(ref=LocalRef(".")), policy=gate.policy, today=gate.today, home=gate.home)
+    for feed in rules.feeds:
+        try:
+            with ExitStack() as stack:
+                opened = open_feed(feed, case, stack)
+        except ModelguardError as error:
+            yield "bad", f"{feed.name}: {error}; modelguard feed update {feed.name} fetches it"
+            continue
+        old = bool(feed.url) and (opened.age_days is None or opened.age_days > rules.max_age_days)
+        age = "own" if not feed.url else "of unknown age" if opened.age_days is None else f"{opened.age_days} days old"
+        word = f": modelguard feed update {feed.name}" if old else ""
+        yield ("note" if old else "ok"), f"{feed.name}: {opened.extent.records} records, {age}{word}"
+
+
+def _kernel(gate: Gate) -> Iterator[Answer]:
+    """Tell what of the kernel the guard can lean on, and what stands in for what is missing."""
+    from modelguard.sources.stamps import measure
+
     sealed = hasattr(os, "memfd_create")
     yield ("ok" if sealed else "note"), f"sealed memory files: {'yes' if sealed else 'not on this system'}"
+    own = next((file for file in (gate.store.root / "objects").rglob("*") if file.is_file()), None)
+    if own is None:
+        yield "note", "fs-verity: not known, the store is empty"
+    else:
+        with own.open("rb") as file:
+            verity = measure(file.fileno()) is not None
+        instead = "" if verity else ": files are hashed before each load"
+        yield ("ok" if verity else "note"), f"fs-verity: {'yes' if verity else 'no seal'}{instead}"
+    yield from _system_calls()
+
+
+def _system_calls() -> Iterator[Answer]:
+    """Ask a process of its own whether the kernel would refuse it sockets and programs."""
+    import subprocess
+
+    code = "import sys; from modelguard.conversion._limits import refuse_system_calls as r; sys.exit(0 if r() else 9)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+    refuses = done.returncode == 0
+    instead = "" if refuses else ": modelguard convert reads with limits alone"
+    yield ("ok" if refuses else "note"), f"system call filters: {'yes' if refuses else 'not on this system'}{instead}"
 
 
 _QUESTIONS: tuple[tuple[str, Callable[[Gate], Iterator[Answer]]], ...] = (
@@ -140,6 +225,8 @@ _QUESTIONS: tuple[tuple[str, Callable[[Gate], Iterator[Answer]]], ...] = (
     ("lock", _lock),
     ("store", _store),
     ("hub", _hub),
+    ("trusted roots", _roots),
+    ("feeds", _feeds),
     ("kernel", _kernel),
 )
 

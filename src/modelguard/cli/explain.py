@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import click
 
+from modelguard.cli._speaking import json_option, tell_json
 from modelguard.cli.command import Subcommand
 
+if TYPE_CHECKING:
+    from modelguard.checks.check import Check
 
-@click.command()
+
+@click.command(epilog="Example: modelguard explain ungranted-import")
 @click.argument("check", required=False)
-def explain(check: str | None) -> int:
+@json_option
+def explain(check: str | None, as_json: bool) -> int:
     """Print the page of CHECK, or the list of all checks."""
     from modelguard._registry import parts  # reads every check: only once the command runs
     from modelguard.checks.check import Check
 
     known = {one.name: one for one in parts("modelguard.checks", Check)}
+    if check is None and as_json:
+        tell_json("checks", {"checks": [_as_object(known[name]) for name in sorted(known)]})
+        return 0
     if check is None:
         for name in sorted(known):
             click.echo(f"{name:24} {known[name].page.splitlines()[0]}")
@@ -24,8 +33,15 @@ def explain(check: str | None) -> int:
     if check not in known:
         close = get_close_matches(check, known, n=1)
         raise click.UsageError(f"there is no check {check!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+    if as_json:
+        tell_json("check", _as_object(known[check]))
+        return 0
     click.echo(f"{check}  ({known[check].area})\n\n{known[check].page.strip()}")
     return 0
+
+
+def _as_object(check: Check) -> dict[str, str]:
+    return {"name": check.name, "area": check.area, "reports": check.page.splitlines()[0], "page": check.page.strip()}
 
 
 COMMAND = Subcommand(explain)

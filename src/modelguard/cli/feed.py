@@ -11,6 +11,7 @@ import click
 
 from modelguard.cli._options import gate_options, open_gate
 from modelguard.cli._progress import bars
+from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def feed() -> None:
     """Look after feeds of advisories. Only `update` uses the network."""
 
 
-@feed.command(name="list")
+@feed.command(name="list", epilog="Example: modelguard feed list")
 @gate_options
 def show(**options: Any) -> int:
     """Show the feeds of the policy: records, age, signer, and what could not be read."""
@@ -56,7 +57,7 @@ def show(**options: Any) -> int:
     return code
 
 
-@feed.command()
+@feed.command(epilog="Example: modelguard feed update pypi")
 @click.argument("names", nargs=-1)
 @gate_options
 def update(names: tuple[str, ...], **options: Any) -> int:
@@ -122,7 +123,7 @@ def _update(one: Feed, gate: Gate) -> None:
     finally:
         for file in beside:
             file.unlink(missing_ok=True)
-    click.echo(f"{one.name}: {opened.extent.records} records, newest of {opened.extent.newest or 'no date'}", err=True)
+    note(f"{one.name}: {opened.extent.records} records, newest of {opened.extent.newest or 'no date'}")
 
 
 def _placed(one: Feed, part: Path, gate: Gate) -> Feed:

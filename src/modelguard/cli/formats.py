@@ -9,7 +9,7 @@ import click
 from modelguard.cli.command import Subcommand
 
 
-@click.command()
+@click.command(epilog="Example: modelguard formats --format json")
 @click.option("--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 def formats(format_: str) -> int:
     """Print the table of file formats: what modelguard reads of each, and what it looks for."""

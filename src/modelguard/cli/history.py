@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelguard.cli._speaking import json_option, tell_json
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ COMMITS = 200
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help="State file of the monitor.")
 @click.option("--policy", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Policy file.")
 @click.option("--lock", "lock_path", type=click.Path(path_type=Path, dir_okay=False), help="Lock file.")
-def history(ref: str, **options: Any) -> int:
+@json_option
+def history(ref: str, as_json: bool, **options: Any) -> int:
     """Show decisions and events about one model, oldest first.
 
     Decisions are read from the lock and from its commits in git; events are those that `modelguard monitor` remembers.
@@ -43,6 +45,9 @@ def history(ref: str, **options: Any) -> int:
         for one in recorded_events(gate, key, options["state"])
     ]
     rows = sorted([*decided, *events])
+    if as_json and rows:
+        tell_json("history", {"model": key, "rows": [{"at": at or None, "text": text} for at, text in rows]})
+        return 0
     for at, text in rows:
         click.echo(f"{at or 'no date':20}  {printable(text)}")
     if not rows:

@@ -10,6 +10,7 @@ import click
 
 from modelguard.cli._discovered import judged, key_of, look, path_in_policy
 from modelguard.cli._options import REFUSED
+from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def init(print_only: bool) -> int:
     temporary.write_text(before + text, "utf-8")
     temporary.replace(target)
     start.write_lock()
-    click.echo(f"wrote the policy to {target.name}{start.told(len(excused_uses))}; next: {start.next()}", err=True)
+    note(f"wrote the policy to {target.name}{start.told(len(excused_uses))}; next: {start.next()}")
     for message in start.refused:
         click.echo(f"not excused: {message}", err=True)
     return REFUSED if start.refused else 0

@@ -9,6 +9,7 @@ import click
 from modelguard.cli._deciding import day, who
 from modelguard.cli._options import INCOMPLETE, REFUSED, gate_options, open_gate, report, report_options
 from modelguard.cli._progress import bars
+from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ def _pin_all(gate: Gate, wanted: list[tuple[ModelRef, bool]], options: dict[str,
         _record(gate, changed)
     code = report(examinations, gate, options) if examinations or not unreached else INCOMPLETE
     for entry in changed:
-        click.echo(
-            f"{'would change' if frozen else 'locked'}: {entry.id} at {entry.revision or entry.tree_digest}", err=True
-        )
+        note(f"{'would change' if frozen else 'locked'}: {entry.id} at {entry.revision or entry.tree_digest}")
     if changed and frozen:
         code = max(code, REFUSED)
     return max(code, INCOMPLETE) if unreached else code
@@ -151,7 +150,7 @@ def _remove(gate: Gate, refs: tuple[str, ...], *, write: bool) -> None:
     if write:
         update(gate.lock_path, change, created_by=f"modelguard {__version__}")
     for key in keys:
-        click.echo(f"{'removed' if write else 'would remove'}: {key}", err=True)
+        note(f"{'removed' if write else 'would remove'}: {key}")
 
 
 COMMAND = Subcommand(lock)

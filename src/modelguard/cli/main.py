@@ -1,6 +1,7 @@
 """The `modelguard` command: collects the commands of this folder and turns errors into exit codes.
 
-Exit codes: 0 all examined and allowed, 1 something refused, 2 usage, policy or lock invalid, 3 could not be completed.
+Exit codes: 0 all examined and allowed, 1 something refused, 2 usage, policy or lock invalid, 3 could not be completed,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import click
 
 from modelguard import __version__
 from modelguard._registry import parts
+from modelguard.cli._speaking import loudness
 from modelguard.cli.command import Subcommand
 from modelguard.terms.errors import (
     LoaderError,
@@ -44,16 +46,21 @@ def application() -> click.Group:
         name="modelguard",
         help="One gate in front of every machine-learning model load.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-        params=[click.Option(["-v", "--verbose"], is_flag=True, help="Tell on stderr what is being done.")],
-        callback=_prepare,
+        params=[*loudness()],
     )
     for part in parts("modelguard.cli", Subcommand):
-        group.add_command(part.command)
+        group.add_command(_with_loudness(part.command))
     return click.version_option(__version__, prog_name="modelguard")(group)
 
 
-def _prepare(verbose: bool) -> None:  # click passes flags by name
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(message)s", stream=sys.stderr)
+def _with_loudness(command: click.Command) -> click.Command:
+    """Let `--quiet` and `--verbose` stand behind the name of a command as well."""
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _with_loudness(inner)
+    elif not any("--quiet" in one.opts for one in command.params):
+        command.params += loudness()
+    return command
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -63,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except ModelguardError as error:
         click.echo(f"error: {error}", err=True)
         code = next(code for kind, code in _CODES if isinstance(error, kind))
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         code = 130
     except click.ClickException as error:

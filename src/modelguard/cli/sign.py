@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from modelguard.cli._snapshots import below, frozen
+from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -52,7 +53,7 @@ def sign(path: Path, output: Path | None, form: str, **options: Any) -> int:
     temporary = output.with_name(f".{output.name}.part")
     temporary.write_bytes(bundle)
     temporary.replace(output)
-    click.echo(f"signed: {output}", err=True)
+    note(f"signed: {output}")
     return 0
 
 

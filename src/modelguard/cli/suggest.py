@@ -9,6 +9,7 @@ import click
 from modelguard.cli._discovered import covers, judged, look
 from modelguard.cli._options import gate_options, open_gate
 from modelguard.cli._progress import bars
+from modelguard.cli._speaking import json_option, note, tell_json
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ Row: TypeAlias = "tuple[Excuse, list[str], str]"
 
 
 @click.command(epilog="Example: modelguard suggest")
+@json_option
 @gate_options
-def suggest(**options: Any) -> int:
+def suggest(as_json: bool, **options: Any) -> int:
     """List the excuses of the policy, for models and for programs, the cheapest to review first.
 
     An excuse that covers nothing costs a deletion; then those that cover the fewest findings.
@@ -29,6 +31,9 @@ def suggest(**options: Any) -> int:
     with bars() as progress:
         gate = open_gate(options, progress=progress)
         ranked = sorted((*_covered(gate), *_uses(gate)), key=lambda row: (len(row[1]), row[0].line))
+    if as_json:
+        tell_json("excuses", {"excuses": [_as_object(*row) for row in ranked]})
+        return 0
     for excuse, covered, remedy in ranked:
         until = f", until {excuse.until}" if excuse.until else ", without an end"
         what = "covers nothing: delete it" if not covered else f"covers {len(covered)}: {', '.join(covered[:3])}"
@@ -37,8 +42,13 @@ def suggest(**options: Any) -> int:
         if covered:
             click.echo(f"     → {remedy}")
     if not ranked:
-        click.echo("the policy excuses nothing", err=True)
+        note("the policy excuses nothing")
     return 0
+
+
+def _as_object(excuse: Excuse, covered: list[str], remedy: str) -> dict[str, object]:
+    named = {name: getattr(excuse, name) for name in ("line", "check", "model", "path", "subject", "reason", "until")}
+    return {**named, "covers": covered, "remedy": remedy}
 
 
 def _uses(gate: Gate) -> list[Row]:

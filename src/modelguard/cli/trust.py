@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def trust() -> None:
     """Look after trusted roots. Only `update` uses the network."""
 
 
-@trust.command()
+@trust.command(epilog="Example: modelguard trust show")
 @click.argument("name", required=False)
 @click.option("--policy", type=_FILE, help="Policy file.")
 def show(name: str | None, policy: Path | None) -> int:
@@ -53,7 +54,7 @@ def show(name: str | None, policy: Path | None) -> int:
     return code
 
 
-@trust.command()
+@trust.command(epilog="Example: modelguard trust add sigstore")
 @click.argument("name")
 @click.argument("source", type=_FILE, required=False)
 @click.option("--file", "target", type=click.Path(path_type=Path, dir_okay=False), help="Default: trust/NAME.json")
@@ -69,12 +70,12 @@ def add(name: str, source: Path | None, target: Path | None) -> int:
         raise click.UsageError(f"{target} exists already; modelguard trust update {name} renews it")
     _write(target, root)
     for line in lines:
-        click.echo(f"  {line}", err=True)
+        note(f"  {line}")
     _tell_policy(name, target, root)
     return 0
 
 
-@trust.command()
+@trust.command(epilog="Example: modelguard trust update sigstore")
 @click.argument("name")
 @click.option("--url", default="", help="TUF repository of the instance; by default that of the public one.")
 @click.option("--bootstrap", type=_FILE, help="TUF root metadata (root.json) that you trust for --url.")
@@ -96,7 +97,7 @@ def update(name: str, url: str, bootstrap: Path | None, dry_run: bool, policy: P
         for line in lines:
             click.echo(f"{sign} {line}")
     if digest_of(old) == digest_of(new):
-        click.echo("nothing changed", err=True)
+        note("nothing changed")
     if not dry_run:
         _write(home / root.file, new)
         _tell_policy(name, Path(root.file), new)
@@ -123,7 +124,7 @@ def _tell_policy(name: str, file: Path, root: bytes) -> None:
     """Print the table that belongs into the policy: writing it there is a decision of its own."""
     from modelguard.signatures.roots import digest_of  # only once the command runs
 
-    click.echo(f"wrote {os.fspath(file)}; the policy now needs:", err=True)
+    note(f"wrote {os.fspath(file)}; the policy now needs:")
     click.echo(f"[trust.{name}]")
     click.echo(f'file = "{file.as_posix()}"')
     click.echo(f'sha256 = "{digest_of(root).hex}"')

@@ -11,6 +11,7 @@ import click
 from modelguard.cli._deciding import known
 from modelguard.cli._options import INCOMPLETE, REFUSED, emit, gate_options, open_gate
 from modelguard.cli._progress import bars
+from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _write(gate: Gate, entries: list[Entry]) -> None:
     if entries:
         change_lock(gate.lock_path, change, created_by=f"modelguard {__version__}")
     for entry in entries:
-        click.echo(f"locked: {entry.id} at {entry.revision}", err=True)
+        note(f"locked: {entry.id} at {entry.revision}")
 
 
 COMMAND = Subcommand(update)

@@ -1,0 +1,61 @@
+"""How loud the command is: `--quiet` and `--verbose`, before or after the name of a command."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_QUIET = "modelguard.quiet"
+
+
+def loudness() -> list[click.Option]:
+    """Return the options for one command. Each sets the loudness of the whole run and reaches no function."""
+    return [
+        click.Option(
+            ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_hush,
+            help="On stderr only what went wrong: no progress, no word on what was done.",
+        ),
+        click.Option(
+            ["-v", "--verbose"], is_flag=True, expose_value=False, callback=_explain,
+            help="Tell on stderr what is being done.",
+        ),
+    ]  # fmt: skip
+
+
+def _hush(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.meta[_QUIET] = True
+
+
+def _explain(_context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
+    if wanted:
+        logging.getLogger().setLevel(logging.INFO)
+
+
+def is_quiet() -> bool:
+    """Tell whether this run is to be quiet."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(_QUIET))
+
+
+def note(message: str) -> None:
+    """Tell on stderr what was done, which nobody needs to know who asked for quiet."""
+    if not is_quiet():
+        click.echo(message, err=True)
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json` to a command whose answer a script may want."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")(command)
+
+
+def tell_json(kind: str, document: dict[str, Any]) -> None:
+    """Print a JSON object; its key `schema` says what it is and in which version."""
+    click.echo(json.dumps({"schema": f"modelguard/{kind}/1", **document}, indent=2))
