@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
+INSTALL = $(BIN)/pip install --quiet
 
-.PHONY: help demo fast test lint docs package share test-all test-slow test-matrix fuzz bench clean
+.PHONY: help demo fast test lint docs package share models requirements test-all test-slow test-matrix fuzz bench clean
 
 help:
 	@echo "make demo         lock a model, load it, see three refusals"
@@ -12,8 +13,10 @@ help:
 	@echo "make fast         compile the optional inner loop of the pickle machine beside its source"
 	@echo "make lint         ruff and mypy"
 	@echo "make docs         the documentation, into site/; any warning fails"
+	@echo "make models       our own models against our own modelguard.lock"
 	@echo "make share        the manual page and the shell completions, from the commands"
 	@echo "make package      sdist and wheel, twice, which must be identical"
+	@echo "make requirements lock what the other targets install, with hashes, for Python 3.11 to 3.13"
 	@echo "make test-all     also the tests that need frameworks (about 1.5 GB of packages)"
 	@echo "make test-slow    what takes minutes or installs other packages: real model files, other implementations"
 	@echo "make test-matrix  the Hub client in each of its generations"
@@ -25,17 +28,24 @@ $(VENV)/created:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/demo: $(VENV)/created pyproject.toml requirements/demo.txt
-	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable . --requirement requirements/demo.txt
+$(VENV)/demo: $(VENV)/created pyproject.toml requirements/demo.lock
+	$(INSTALL) --require-hashes --requirement requirements/demo.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/test: $(VENV)/created pyproject.toml requirements/test.txt
-	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable . --requirement requirements/test.txt
+$(VENV)/test: $(VENV)/created pyproject.toml requirements/test.lock
+	$(INSTALL) --require-hashes --requirement requirements/test.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
+# Without hashes: PyTorch comes from whichever index has a build without CUDA, and builds differ from index to index.
 $(VENV)/frameworks: $(VENV)/test requirements/frameworks.txt
-	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --requirement requirements/frameworks.txt
+	$(INSTALL) --constraint requirements/constraints.txt --requirement requirements/frameworks.txt
 	touch $@
+
+models: $(VENV)/test
+	$(BIN)/modelguard check
+	$(BIN)/modelguard lock --check --locked
 
 share: $(VENV)/test
 	$(BIN)/python tools/make_share.py
@@ -54,20 +64,30 @@ lint: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-$(VENV)/docs: $(VENV)/created pyproject.toml requirements/docs.txt
-	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --editable . --requirement requirements/docs.txt
+$(VENV)/docs: $(VENV)/created pyproject.toml requirements/docs.lock
+	$(INSTALL) --require-hashes --requirement requirements/docs.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
 docs: $(VENV)/docs
 	$(BIN)/python tools/make_reference.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-$(VENV)/package: $(VENV)/created requirements/package.txt
-	$(BIN)/pip install --quiet --constraint requirements/constraints.txt --requirement requirements/package.txt
+$(VENV)/package: $(VENV)/created requirements/package.lock
+	$(INSTALL) --require-hashes --requirement requirements/package.lock
 	touch $@
 
 package: $(VENV)/package
 	$(BIN)/python tools/build_twice.py
+
+$(VENV)/uv: $(VENV)/created
+	$(INSTALL) uv
+	touch $@
+
+requirements: $(VENV)/uv
+	for set in demo test docs package; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header --constraint requirements/constraints.txt pyproject.toml requirements/build.txt \
+	  requirements/$$set.txt --output-file requirements/$$set.lock || exit 1; done
 
 test-all: $(VENV)/frameworks
 	$(PYTEST) -m "not slow"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import runpy
 import shutil
 import signal
@@ -70,6 +72,28 @@ def begun(hub: LocalHub, seconds: float = 240) -> None:
             return
         time.sleep(0.05)
     pytest.fail(f"nothing was fetched: {hub.requests}")
+
+
+def test_progress_is_drawn_on_stderr_alone(home: Path) -> None:
+    """With a terminal for stderr and a file for stdout, as in `modelguard lock … > report.json`."""
+    header = json.dumps({"w": {"dtype": "U8", "shape": [48 << 20], "data_offsets": [0, 48 << 20]}}).encode()
+    (home / "large.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(48 << 20))
+    parent, child = pty.openpty()
+    with (home / "report.json").open("wb") as report:
+        process = subprocess.Popen(
+            [*COMMAND, "lock", "large.safetensors", "--format", "json"], cwd=home, stdout=report, stderr=child,
+            env=environment(home, TERM="xterm-256color", COLUMNS="100"),
+        )  # fmt: skip
+        os.close(child)
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal was closed by its last program
+            while piece := os.read(parent, 65536):
+                shown += piece
+        os.close(parent)
+        assert process.wait(timeout=300) == 0
+    assert json.loads((home / "report.json").read_text())["examinations"]
+    assert b"large.safetensors" in shown
+    assert b"MB" in shown
 
 
 @pytest.mark.parametrize(

