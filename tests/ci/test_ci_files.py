@@ -135,3 +135,62 @@ def test_the_scheduled_monitor_runs_a_command_that_works(runner: Runner) -> None
         again = runner("sh", "-c", line, HF_ENDPOINT=hub.url)
         assert again.returncode == 0, "an event that was told is not told again before a week is over"
     assert (runner.home / "modelguard-state.db").exists()
+
+
+def recorder(runner: Runner, name: str) -> Path:
+    """Put a program on the PATH that writes down the words that it is called with, and return where."""
+    record = runner.home.parent / f"{name}.words"
+    program = runner.home.parent / "bin" / name
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>"{record}"\n')
+    program.chmod(0o755)
+    return record
+
+
+def step_with(word: str) -> str:
+    """Return the script of the step of the action in which a word stands."""
+    (script,) = (step["run"] for step in load("action.yml")["runs"]["steps"] if word in step.get("run", ""))
+    return str(script)
+
+
+@pytest.mark.parametrize(("version", "installed"), [("", "/the/action"), ("modelguard==0.1.0; touch pwned", None)])
+def test_the_action_installs_itself_or_what_it_is_told(runner: Runner, version: str, installed: str | None) -> None:
+    words = recorder(runner, "python")
+    done = runner("bash", "-e", "-c", step_with("pip install"), VERSION=version, ACTION_PATH="/the/action")
+    assert done.returncode == 0
+    assert words.read_text().splitlines() == ["-m", "pip", "install", "--quiet", installed or version]
+    assert not (runner.home / "pwned").exists()
+
+
+def test_the_action_comments_once_and_only_where_there_is_a_report(runner: Runner) -> None:
+    words, report = recorder(runner, "gh"), runner.home.parent / "report.md"
+    given = {"REPORT": str(report), "NUMBER": "7", "GITHUB_REPOSITORY": "acme/app"}
+    assert runner("bash", "-e", "-c", step_with("gh pr comment"), **given).returncode == 0
+    assert not words.exists()
+    report.write_text("# report\n")
+    assert runner("bash", "-e", "-c", step_with("gh pr comment"), **given).returncode == 0
+    called = words.read_text().splitlines()
+    assert called[:3] == ["pr", "comment", "7"]
+    assert {"--edit-last", "--create-if-none", str(report)} <= set(called)
+
+
+@pytest.mark.parametrize(("code", "expected"), [("0", 0), ("1", 1), ("", 3)])
+def test_the_action_ends_with_the_code_of_the_check(runner: Runner, code: str, expected: int) -> None:
+    assert runner("bash", "-e", "-c", step_with("exit"), CODE=code).returncode == expected
+
+
+def test_every_step_of_the_action_is_run_by_a_test() -> None:
+    scripts = [step["run"] for step in load("action.yml")["runs"]["steps"] if "run" in step]
+    tested = {step_with(word) for word in ("pip install", "check.sh", "gh pr comment", "exit")}
+    assert set(scripts) == tested
+
+
+@pytest.mark.parametrize(("file", "job"), [("ci/gitlab.yml", "modelguard"), ("ci/monitor.yml", "monitor")])
+def test_the_templates_install_what_they_are_told(runner: Runner, file: str, job: str) -> None:
+    document = load(file)
+    lines = document[job]["script"] if job in document else [
+        step["run"] for step in document["jobs"][job]["steps"] if "run" in step
+    ]  # fmt: skip
+    (line,) = (line for line in lines if "pip install" in line)
+    words = recorder(runner, "python")
+    assert runner("sh", "-e", "-c", line, MODELGUARD_PACKAGE="modelguard==0.1.0").returncode == 0
+    assert words.read_text().splitlines()[-1] == "modelguard==0.1.0"

@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 
 from modelguard.testing import LocalHub, tiny_model
@@ -227,3 +228,11 @@ def test_colours_are_for_terminals_that_want_them(home: Path) -> None:
         )  # fmt: skip
         shown[wanted] = "\x1b[" in done.stdout
     assert shown == {"": True, "1": False}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_help_is_wider_than_the_terminal(width: int) -> None:
+    leaves = runpy.run_path(str(ROOT / "tools" / "make_share.py"))["leaves"]
+    for name, command in leaves():
+        context = click.Context(command, info_name=f"modelguard {name}", terminal_width=width)
+        assert max(map(len, command.get_help(context).splitlines())) <= width, name

@@ -136,6 +136,6 @@ def _lines(rows: list[Covered]) -> Iterator[str]:
             missing = ", ".join(row.element for row in here if not row.known)
             yield f"  {cluster:14} {sum(row.known for row in here):2} of {len(here):2}"
             if missing:
-                yield fill(f"unknown: {missing}", 96, initial_indent=" " * 6, subsequent_indent=" " * 15)
+                yield fill(f"unknown: {missing}", 80, initial_indent=" " * 6, subsequent_indent=" " * 15)
         yield ""
     yield "Minimum elements of the G7 for AI (BSI, 2026-05-12); they bind nobody. People have to tell what is unknown."

@@ -51,6 +51,17 @@ def note(message: str) -> None:
         click.echo(message, err=True)
 
 
+def say(line: str, indent: int = 5, *, err: bool = False) -> None:
+    """Print a line; where somebody looks it is broken between words, and goes on `indent` columns to the right."""
+    if (sys.stderr if err else sys.stdout).isatty():
+        from shutil import get_terminal_size  # only here
+        from textwrap import fill
+
+        width = max(60, get_terminal_size((100, 24)).columns)
+        line = fill(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+    click.echo(line, err=err)
+
+
 def json_option(command: Command) -> Command:
     """Add `--json` to a command whose answer a script may want."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")(command)

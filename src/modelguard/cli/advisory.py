@@ -24,7 +24,10 @@ def advisory() -> None:
 @advisory.command(epilog="Example: modelguard advisory new --summary 'Reverse shell' --file bad.pkl --into feeds/own")
 @click.option("--summary", required=True, help="One line that says what was found.")
 @click.option("--details", default="", help="More about it, as markdown.")
-@click.option("--kind", type=click.Choice(KINDS), default="malicious", show_default=True, help="What it is about.")
+@click.option(
+    "--kind", type=click.Choice(KINDS), metavar="KIND", default="malicious", show_default=True,
+    help=f"What it is about: {', '.join(KINDS)}.",
+)  # fmt: skip
 @click.option("--severity", type=click.Choice(["low", "medium", "high", "critical"]), help="How bad it is.")
 @click.option("--model", help="The model, as org/name or org/name@commit; without a commit, all of them.")
 @click.option("--fixed", multiple=True, help="A commit that mends it; may be repeated.")

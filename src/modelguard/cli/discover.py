@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from modelguard.cli._discovered import judged, look
-from modelguard.cli._options import INCOMPLETE, REFUSED, emit
+from modelguard.cli._options import INCOMPLETE, REFUSED, emit, terminal_width
 from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
 
@@ -52,7 +54,7 @@ def discover(
     """
     from attrs import evolve  # as below
 
-    from modelguard.discovery.rendering import WRITERS  # reads the room: only once the command runs
+    from modelguard.discovery.rendering import WRITERS, text  # reads the room: only once the command runs
     from modelguard.guard import Gate
     from modelguard.terms.finding import Severity
 
@@ -66,7 +68,10 @@ def discover(
     if propose:
         return _propose(made)
     lock = gate.read_lock()
-    emit(WRITERS[format_](found, made, frozenset(lock.entries) if lock else frozenset()), output)
+    write = WRITERS[format_]
+    if write is text and output is None and sys.stdout.isatty():
+        write = partial(text, width=terminal_width())
+    emit(write(found, made, frozenset(lock.entries) if lock else frozenset()), output)
     if not found.files:
         click.echo("nothing was examined: no file that discover reads", err=True)
         return INCOMPLETE

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import click
 
-from modelguard.cli._options import REFUSED, gate_options, open_gate, terminal_width
-from modelguard.cli._speaking import json_option, tell_json
+from modelguard.cli._options import REFUSED, gate_options, open_gate
+from modelguard.cli._speaking import json_option, say, tell_json
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -38,22 +38,10 @@ def doctor(as_json: bool, **options: Any) -> int:
             answers = [("bad", str(error))]
         told += [{"state": state, "question": name, "answer": text} for state, text in answers]
         for state, text in () if as_json else answers:
-            click.echo(_wrapped(f"{state:4}  {name:13}  ", text))
+            say(f"{state:4}  {name:13}  {text}", indent=21)
     if as_json:
         tell_json("doctor", {"answers": told})
     return REFUSED if any(one["state"] == "bad" for one in told) else 0
-
-
-def _wrapped(head: str, text: str) -> str:
-    """Return one answer, its further lines below the first where somebody looks; a path is never broken."""
-    from textwrap import fill  # only here
-
-    if not sys.stdout.isatty():
-        return head + text
-    return fill(
-        text, terminal_width(), initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False,
-        break_on_hyphens=False,
-    )  # fmt: skip
 
 
 def _python(_gate: Gate) -> Iterator[Answer]:

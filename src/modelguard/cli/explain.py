@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelguard.cli._speaking import json_option, tell_json
+from modelguard.cli._speaking import json_option, say, tell_json
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def explain(check: str | None, as_json: bool) -> int:
         return 0
     if check is None:
         for name in sorted(known):
-            click.echo(f"{name:24} {known[name].page.splitlines()[0]}")
+            say(f"{name:24} {known[name].page.splitlines()[0]}", indent=25)
         return 0
     if check not in known:
         close = get_close_matches(check, known, n=1)

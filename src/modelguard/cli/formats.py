@@ -6,6 +6,7 @@ import json
 
 import click
 
+from modelguard.cli._speaking import say
 from modelguard.cli.command import Subcommand
 
 
@@ -26,7 +27,9 @@ def formats(format_: str) -> int:
             click.echo(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |")
     else:
         for name, title, reads, looks_for in rows:
-            click.echo(f"{name}: {title}\n    reads      {reads}\n    looks for  {looks_for}")
+            say(f"{name}: {title}")
+            for head, text in (("reads", reads), ("looks for", looks_for)):
+                say(f"    {head:9}  {text}", indent=15)
         click.echo(f"{len(rows)} formats")
     return 0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelguard.cli._speaking import json_option, tell_json
+from modelguard.cli._speaking import json_option, say, tell_json
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def history(ref: str, as_json: bool, **options: Any) -> int:
         tell_json("history", {"model": key, "rows": [{"at": at or None, "text": text} for at, text in rows]})
         return 0
     for at, text in rows:
-        click.echo(f"{at or 'no date':20}  {printable(text)}")
+        say(f"{at or 'no date':20}  {printable(text)}", indent=22)
     if not rows:
         known(gate.require_lock(), key)  # tells that there is no such entry
     return 0

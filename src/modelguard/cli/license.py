@@ -8,6 +8,7 @@ import click
 
 from modelguard.cli._options import REFUSED, gate_options, open_gate
 from modelguard.cli._progress import bars
+from modelguard.cli._speaking import say
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ def license_(refs: tuple[str, ...], **options: Any) -> int:
             gate = open_gate(options, progress=progress)
             examination = _examine(gate.canonical(ref), gate)
         for line in _lines(examination):
-            click.echo(line)
+            say(line)
         refused = refused or _is_refused(examination)
-    click.echo(f"note: {DISCLAIMER}")
+    say(f"note: {DISCLAIMER}")
     return REFUSED if refused else 0
 
 

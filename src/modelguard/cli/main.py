@@ -15,7 +15,7 @@ import click
 
 from modelguard import __version__
 from modelguard._registry import parts
-from modelguard.cli._speaking import loudness
+from modelguard.cli._speaking import loudness, say
 from modelguard.cli.command import Subcommand
 from modelguard.terms.errors import (
     LoaderError,
@@ -66,9 +66,10 @@ def _with_loudness(command: click.Command) -> click.Command:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
     try:
-        code = application().main(arguments, standalone_mode=False)
+        code = application().main(arguments, prog_name="modelguard", standalone_mode=False)
     except ModelguardError as error:
-        click.echo(f"error: {error}", err=True)
+        for line in f"error: {error}".split("\n"):
+            say(line, err=True)
         code = next(code for kind, code in _CODES if isinstance(error, kind))
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

@@ -9,7 +9,7 @@ import click
 from modelguard.cli._discovered import covers, judged, look
 from modelguard.cli._options import gate_options, open_gate
 from modelguard.cli._progress import bars
-from modelguard.cli._speaking import json_option, note, tell_json
+from modelguard.cli._speaking import json_option, note, say, tell_json
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def suggest(as_json: bool, **options: Any) -> int:
         until = f", until {excuse.until}" if excuse.until else ", without an end"
         what = "covers nothing: delete it" if not covered else f"covers {len(covered)}: {', '.join(covered[:3])}"
         about = excuse.path or "programs" if excuse.model == "*" else excuse.model
-        click.echo(f"{excuse.line}  {excuse.check} of {about}{until}: {what}")
+        say(f"{excuse.line}  {excuse.check} of {about}{until}: {what}")
         if covered:
-            click.echo(f"     → {remedy}")
+            say(f"     → {remedy}", indent=7)
     if not ranked:
         note("the policy excuses nothing")
     return 0

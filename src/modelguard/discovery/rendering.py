@@ -17,8 +17,11 @@ SCHEMA = "modelguard/discovery/1"
 _LEVELS = {Severity.LOW: "note", Severity.MEDIUM: "warning", Severity.HIGH: "error", Severity.CRITICAL: "error"}
 
 
-def text(found: Discovered, remarks: Sequence[Remark], locked: Collection[str]) -> str:
-    """Return the report for people: each place, what is held against it, and a summary."""
+def text(found: Discovered, remarks: Sequence[Remark], locked: Collection[str], width: int = 0) -> str:
+    """Return the report for people: each place, what is held against it, and a summary.
+
+    `width` is that of the terminal in columns; 0 breaks no line.
+    """
     lines: list[str] = []
     excused = sum(bool(one.excuse) for one in remarks)
     remarks = [one for one in remarks if not one.excuse]
@@ -26,10 +29,19 @@ def text(found: Discovered, remarks: Sequence[Remark], locked: Collection[str]) 
         here = list(group)
         lines.append(f"{printable(path)}:{line}  {here[0].subject}")
         for one in dict.fromkeys((one.severity, one.rule.name, one.message, one.remedy) for one in here):
-            lines += [f"  {one[0]}[{one[1]}] {one[2]}", f"     → {one[3]}"]
+            lines += [*_broken(f"  {one[0]}[{one[1]}] {one[2]}", width), *_broken(f"     → {one[3]}", width)]
     lines += ["", *_caches(found)] if found.cached else [""] if lines else []
     lines.append(_summary(found, remarks, locked) + (f" · {excused} excused" if excused else ""))
     return "\n".join(lines) + "\n"
+
+
+def _broken(line: str, width: int) -> list[str]:
+    """Return a line in pieces that fit, between words; what is one word, as a command is, stays whole."""
+    from textwrap import wrap  # beside its only use
+
+    if not 0 < width < len(line):
+        return [line]
+    return wrap(line, width, subsequent_indent=" " * 7, break_long_words=False, break_on_hyphens=False)
 
 
 def _place(remark: Remark) -> tuple[str, int, int, str]:
