@@ -1,7 +1,11 @@
-"""Measures how much of a large model a remote examination moves: files of 2 GiB, 200 tensors each, on a loopback Hub.
+"""Measures how much of a large model a remote examination moves, and how long it takes beside a download.
 
-Requests and bytes are those for the file itself, as the Hub counts them; "cdn" answers the first with a redirect, as
-the real Hub does. What asks for the revision and the list of files is the same for every model and is not counted.
+    python benchmarks/bench_remote.py
+
+A file of 200 tensors for each format lies on a loopback Hub. Requests and bytes are those for the file itself, as the
+Hub counts them; "cdn" answers the first with a redirect, as the real Hub does, "cdn, one range" lies on a store that
+sends one range at a time. What asks for the revision and the list of files is the same for every model and is not
+counted. The environment sets the size: see `_table.py`.
 """
 
 from __future__ import annotations
@@ -11,12 +15,16 @@ import os
 import struct
 import sys
 import tempfile
-import time
 import zipfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+from _table import Table, bytes_wanted, publish, take_turns
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "formats"), str(ROOT / "tests" / "picklevm")]
+sys.path[:0] = [str(ROOT / "tests" / "formats"), str(ROOT / "tests" / "picklevm")]
 
 from torch_builders import pickled, storage, tensor  # noqa: E402  # found by the line above
 
@@ -24,6 +32,16 @@ from modelguard.guard import Gate, examine  # noqa: E402
 from modelguard.testing import LocalHub  # noqa: E402
 
 TENSORS = 200
+TOKENS = 32_000
+HUBS: dict[str, dict[str, Any]] = {
+    "direct": {"large_files": "direct"},
+    "cdn": {"large_files": "cdn"},
+    "cdn, one range": {"large_files": "cdn", "several_ranges": False},
+}
+PURPOSE = (
+    "A model on a Hub is judged by the headers, directories and pickles of its files, read by HTTP ranges. `times` "
+    "says how many times longer it takes to download the file over loopback and examine it; over a network, bytes count."
+)
 
 
 def checkpoint(path: Path, size: int) -> None:
@@ -60,45 +78,79 @@ def safetensors(path: Path, size: int) -> None:
         file.truncate(file.tell() + length * TENSORS)
 
 
-def measure(name: str, data: bytes, kind: str) -> None:
-    with LocalHub(large_files=kind) as hub:  # type: ignore[arg-type]
+def gguf(path: Path, size: int) -> None:
+    """Write a GGUF file with a vocabulary, as language models have it: its header is the largest of all formats."""
+
+    def text(value: str) -> bytes:
+        data = value.encode()
+        return struct.pack("<Q", len(data)) + data
+
+    length = size // TENSORS // 32 * 32
+    strings, array = 8, 9
+    tokens = b"".join(text(f"token-{index}") for index in range(TOKENS))
+    head = struct.pack("<4sIQQ", b"GGUF", 3, TENSORS, 2)
+    head += text("general.architecture") + struct.pack("<I", strings) + text("llama")
+    head += text("tokenizer.ggml.tokens") + struct.pack("<IIQ", array, strings, TOKENS) + tokens
+    for index in range(TENSORS):
+        head += text(f"blk.{index}.weight") + struct.pack("<IQIQ", 1, length // 4, 0, index * length)
+    with path.open("wb") as file:
+        file.write(head + bytes(-len(head) % 32))
+        file.truncate(file.tell() + length * TENSORS)
+
+
+FILES = {"model.safetensors": safetensors, "model.pt": checkpoint, "model.gguf": gguf}
+
+
+def looked(name: str, data: bytes, kind: str) -> list[str]:
+    """Return the row of a file on a kind of Hub."""
+    with LocalHub(**HUBS[kind]) as hub:
         hub.repository("acme/large").commit({name: data})
         os.environ["HF_ENDPOINT"] = hub.url
-        gate = Gate.open()
-        examine("hf://acme/large", gate, collectors=("contents",), remote=True)  # imports everything
-        hub.requests.clear()
-        started = time.thread_time()
-        found = examine("hf://acme/large", gate, collectors=("contents",), remote=True)
-        seconds = time.thread_time() - started
-        asked = [request for request in hub.requests if name in request.path]
-        moved = sum(
-            bytes_of(request.headers["Range"]) for request in asked if kind == "direct" or "/cdn/" in request.path
-        )
-    print(f"| {name} | {kind} | {len(asked)} | {moved:,} | {seconds * 1000:.0f} | {found.allowed} |", flush=True)
+        with tempfile.TemporaryDirectory() as place:
+            gate = Gate.open(store=Path(place, "store"))
+            look = partial(examine, "hf://acme/large", gate, collectors=("contents",), remote=True)
+            look()  # imports everything
+            hub.requests.clear()
+            found = look()
+            asked = [request for request in hub.requests if name in request.path]
+            served = [one for one in asked if kind == "direct" or "/cdn/" in one.path]
+            times = take_turns({"remote": look, "download": partial(downloaded, place)}, rounds=3, seconds=0)
+        moved = sum(bytes_of(one.headers["Range"], several=hub.several_ranges) for one in served)
+    remote, whole = (times[way].median() for way in ("remote", "download"))
+    verdict = "allowed" if found.allowed else "refused"
+    return [name, kind, f"{len(asked)}", f"{moved:,}", f"{remote * 1e3:.0f}", f"{whole / remote:.0f}", verdict]
 
 
-def bytes_of(wanted: str) -> int:
-    first, _, last = wanted.removeprefix("bytes=").partition("-")
-    return int(last) - int(first) + 1
+def downloaded(place: str) -> None:
+    """Fetch the file into a fresh store and examine it there."""
+    with tempfile.TemporaryDirectory(dir=place) as store:
+        examine("hf://acme/large", Gate.open(store=Path(store, "store")), collectors=("contents",))
 
 
-def main() -> None:
-    size = int(float(os.environ.get("MODELGUARD_BENCH_GIB", "2")) * (1 << 30))
-    print(f"| file of {size:,} bytes | Hub | requests | bytes moved | CPU ms of the client | allowed |")
-    print("|---|---|---|---|---|---|")
+def bytes_of(wanted: str, *, several: bool) -> int:
+    """Return the bytes of the ranges asked for; who sends one range only is read up to the end of the first."""
+    spans = [span.split("-") for span in wanted.removeprefix("bytes=").split(",")]
+    return sum(int(last) - int(first) + 1 for first, last in spans[: None if several else 1])
+
+
+def rows(size: int) -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory() as directory:
-        os.environ["MODELGUARD_STORE"] = str(Path(directory, "store"))
-        home = Path(directory, "home")
-        home.mkdir()
-        os.chdir(home)
-        for name, write in (("model.pt", checkpoint), ("model.safetensors", safetensors)):
+        for name, write in FILES.items():
             path = Path(directory, name)
             write(path, size)
             data = path.read_bytes()
             path.unlink()
-            for kind in ("direct", "cdn"):
-                measure(name, data, kind)
-            del data
+            yield from (looked(name, data, kind) for kind in HUBS)
+
+
+def main() -> None:
+    size = bytes_wanted()
+    with tempfile.TemporaryDirectory() as home:
+        os.chdir(home)
+        columns = ["file", "Hub", "requests", "bytes moved", "wall ms", "times", "verdict"]
+        table = Table(title=f"Files of {size:,} bytes", columns=columns, rows=list(rows(size)))
+        publish("remote", "Examining without a download", PURPOSE, [table], ["huggingface_hub"])
+        os.chdir(ROOT)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import OrderedDict
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from modelguard.conversion import compare, convert
+from modelguard.conversion import _cell, compare, convert
 from modelguard.conversion.comparing import open_side
 from modelguard.guard import Gate
 from modelguard.terms.errors import LoaderError, ModelRefused
@@ -72,6 +73,24 @@ def test_a_checkpoint_becomes_safetensors_that_torch_reads_as_the_same_tensors(g
         assert torch.equal(found[name], tensor), name
 
 
+def test_every_element_type_of_eight_and_sixteen_bits_is_carried_over_bit_by_bit(gate: Gate) -> None:
+    from safetensors.torch import load_file
+
+    bits = torch.arange(
+        256, dtype=torch.uint8
+    )  # every value that eight bits can have, those that are no numbers as well
+    names = ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu")
+    value = {name: bits.clone().view(getattr(torch, name)) for name in names}
+    value["bfloat16"] = torch.arange(1 << 15, dtype=torch.int16).view(torch.bfloat16)
+    saved(Path("m.pt"), value)
+    assert convert(open_side("m.pt", gate), Path("m.safetensors")).proof.equal
+    found = load_file("m.safetensors")
+    for name, tensor in value.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name].view(torch.uint8), tensor.view(torch.uint8)), name
+    assert compare(open_side("m.pt", gate), open_side("m.safetensors", gate)).equal
+
+
 def test_the_same_checkpoint_gives_the_same_file(gate: Gate) -> None:
     saved(Path("m.pt"), state())
     for name in ("a.safetensors", "b.safetensors"):
@@ -127,6 +146,26 @@ def test_even_without_the_scan_the_harmful_name_is_not_looked_up(gate: Gate, cap
     assert replaced == {f"{os.name}.system"}
     assert isinstance(value["x"], _inert.Inert)
     assert "pwned" not in capfd.readouterr().out
+
+
+def test_a_hostile_pickle_that_the_scan_had_let_through_runs_nothing_in_the_confined_process(tmp_path: Path) -> None:
+    class Writing:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.system, (f"touch {tmp_path}/pwned",)
+
+    path = saved(tmp_path / "m.pt", {"w": torch.ones(2), "x": Writing()})
+    usual = {("torch._utils", "_rebuild_tensor_v2"), ("collections", "OrderedDict")}
+    task = _cell.Task(source=path, name="m.pt", imports=frozenset(usual), output=tmp_path / "out")
+    answer = _cell.run(task, _cell.Limits())
+    assert answer["replaced"] == [f"{os.name}.system"]
+    assert [row[0] for row in answer["rows"]] == ["w"]
+    # Even a name that was wrongly approved reaches no program: the kernel refuses it.
+    approved = _cell.Task(source=path, name="m.pt", imports=frozenset({*usual, (os.name, "system")}))
+    try:
+        _cell.run(approved, _cell.Limits())
+    except (LoaderError, ModelRefused):
+        pass
+    assert not (tmp_path / "pwned").exists()
 
 
 def test_a_tensor_without_plain_elements_is_refused(gate: Gate) -> None:
@@ -202,6 +241,7 @@ PROBES = {
     "native": "import ctypes; l = ctypes.CDLL(None, use_errno=True); e = l.socket(2, 1, 0); assert e >= 0, 'refused'",
     "program": "import subprocess; subprocess.run(['true'], check=True)",
     "memory": "bytearray(8 << 30)",
+    "time": "while True: pass",
     "file": "open('x', 'wb').write(bytes(2 << 20))",
 }
 
@@ -212,7 +252,7 @@ def test_the_confined_process_has_no_network_no_programs_and_little_memory(probe
     lines = [
         "import ctypes, socket, subprocess, json, sys",
         "from modelguard.conversion import _limits",
-        "_limits.limit_resources(memory=4 << 30, seconds=60, written=1 << 20)",
+        f"_limits.limit_resources(memory=4 << 30, seconds={2 if probe == 'time' else 60}, written=1 << 20)",
         "print(json.dumps(_limits.refuse_system_calls()), flush=True)",
         "try:",
         f"    {PROBES[probe]}",
@@ -223,7 +263,11 @@ def test_the_confined_process_has_no_network_no_programs_and_little_memory(probe
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
     )
-    assert done.stdout.split("\n")[:2] == ["true", "refused"], done.stderr
+    if probe == "time":
+        assert done.returncode in (-signal.SIGKILL, -signal.SIGXCPU)
+        assert done.stdout == "true\n"
+    else:
+        assert done.stdout.split("\n")[:2] == ["true", "refused"], done.stderr
 
 
 def test_the_header_of_a_written_file_tells_which_tensors_shared_a_storage(gate: Gate) -> None:

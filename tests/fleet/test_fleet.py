@@ -145,7 +145,8 @@ def test_a_model_that_always_kills_its_worker_is_named_and_the_others_are_examin
 def test_side_by_side_gives_the_same_report_as_one_after_the_other(home: Path) -> None:
     names = expand(["models/*"], Options(home=home))
     alone = modelguard("scan", *names, "--format", "json", code=1).stdout
-    assert modelguard("scan", "models/*", "--format", "json", "--jobs", "2", code=1).stdout == alone
+    for many in ("--jobs", "2"), ("--executor", "threads", "--jobs", "3"):
+        assert modelguard("scan", "models/*", "--format", "json", *many, code=1).stdout == alone
 
 
 def test_results_are_streamed_resumed_and_in_the_order_of_the_targets(home: Path) -> None:
@@ -159,6 +160,25 @@ def test_results_are_streamed_resumed_and_in_the_order_of_the_targets(home: Path
     modelguard("scan", "models/*", "--results", "r.jsonl", "--resume", code=1)
     assert (home / "r.jsonl").read_text() == whole
     assert not (home / "r.jsonl.part").exists()
+
+
+def test_every_line_of_the_results_is_of_the_published_schema(home: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="the schema is checked by jsonschema")
+    referencing = pytest.importorskip("referencing", reason="it finds the schema of the report")
+    pages = Path(__file__).parents[2] / "docs" / "reference"
+    schemas = {file.name: json.loads(file.read_text("utf-8")) for file in pages.glob("*.schema.json")}
+    known = [(name, referencing.Resource.from_contents(schema)) for name, schema in schemas.items()]
+    validator = jsonschema.Draft202012Validator(
+        schemas["results.schema.json"], registry=referencing.Registry().with_resources(known)
+    )
+    (home / "list.txt").write_text("./nothing\nmodels\nmodels/evil.pkl\nmodels/m0.safetensors\n")
+    modelguard("scan", "--from-file", "list.txt", "--results", "r.jsonl", code=3)
+    lines = [json.loads(line) for line in (home / "r.jsonl").read_text().splitlines()]
+    assert [line.get("verdict", "failed") for line in lines] == ["failed", "refused", "refused", "allowed"]
+    for line in lines:
+        validator.validate(line)
+        for damaged in ({**line, "more": 1}, {name: line[name] for name in line if name != "target"}):
+            assert not validator.is_valid(damaged)
 
 
 def test_a_failure_is_kept_and_tried_again_on_resume(home: Path) -> None:
@@ -218,21 +238,36 @@ def test_results_can_be_a_parquet_table(home: Path) -> None:
     assert "dangerous-call" in {one["check"] for one in json.loads(evil["findings"])}
 
 
-@pytest.mark.heavy
-def test_a_dask_cluster_gives_the_same_report_and_survives_the_loss_of_a_worker(home: Path) -> None:
+@pytest.fixture
+def cluster() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed", reason="needs the extra dask")
-    alone = modelguard("scan", "models/*", "--format", "json", "--jobs", "1", code=1).stdout
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
     ) as cluster:
-        address = cluster.scheduler_address.removeprefix("tcp://")
-        executor = ("--executor", f"dask://{address}")
-        assert modelguard("scan", "models/*", "--format", "json", *executor, code=1).stdout == alone
-        targets = expand(["models/*"], Options(home=home))
-        outcomes = {}
-        for outcome in examine_many(targets, at(home), dask(address)):
-            if not outcomes:
-                os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
-            outcomes[outcome.target] = outcome.result
-        assert outcomes.keys() == set(targets)
-        assert not [one for one in outcomes.values() if isinstance(one, Failed)]
+        yield cluster
+
+
+def address_of(cluster: Any) -> str:
+    return str(cluster.scheduler_address.removeprefix("tcp://"))
+
+
+@pytest.mark.heavy
+def test_a_dask_cluster_gives_the_same_report_as_one_process(home: Path, cluster: Any) -> None:
+    alone = modelguard("scan", "models/*", "--format", "json", "--jobs", "1", code=1).stdout
+    executor = ("--executor", f"dask://{address_of(cluster)}")
+    assert modelguard("scan", "models/*", "--format", "json", *executor, code=1).stdout == alone
+    modelguard("scan", "models/*", "--results", "one.jsonl", "--jobs", "1", code=1)
+    modelguard("scan", "models/*", "--results", "dask.jsonl", *executor, code=1)
+    assert (home / "dask.jsonl").read_bytes() == (home / "one.jsonl").read_bytes()
+
+
+@pytest.mark.heavy
+def test_a_dask_worker_that_is_killed_loses_nothing(home: Path, cluster: Any) -> None:
+    targets = expand(["models/*"], Options(home=home))
+    outcomes = {}
+    for outcome in examine_many(targets, at(home), dask(address_of(cluster))):
+        if not outcomes:
+            os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+        outcomes[outcome.target] = outcome.result
+    assert outcomes.keys() == set(targets)
+    assert not [one for one in outcomes.values() if isinstance(one, Failed)]

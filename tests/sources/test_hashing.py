@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelguard.sources import hashing
@@ -43,6 +43,7 @@ def sha256(place: Path) -> Digest:
     return Digest.sha256(hashlib.sha256(place.read_bytes()).hexdigest())
 
 
+@settings(deadline=5000)
 @given(size=st.integers(0, 40_000), start=st.integers(0, 40_000))
 def test_every_way_of_reading_gives_every_byte_once(
     size: int, start: int, tmp_path_factory: pytest.TempPathFactory

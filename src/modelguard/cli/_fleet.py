@@ -81,11 +81,15 @@ def _setting(options: dict[str, Any]) -> Setting:
 
 
 def _opener(options: dict[str, Any]) -> Opener:
-    from modelguard.fleet.running import dask, processes  # as above
+    from modelguard.fleet.running import dask, processes, threads  # as above
 
     kind, _, address = options["executor"].partition("://")
     if kind == "processes" and not address:
         return processes(options["jobs"])
+    if kind == "threads" and not address:
+        return threads(options["jobs"])
     if kind == "dask" and address:
         return dask(address, options["retries"])
-    raise click.UsageError(f"--executor: expected processes or dask://host:port, found {options['executor']!r}")
+    raise click.UsageError(
+        f"--executor: expected processes, threads or dask://host:port, found {options['executor']!r}"
+    )

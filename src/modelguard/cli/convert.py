@@ -58,7 +58,9 @@ def _tell(done: Conversion) -> None:
     if reading.key:
         click.echo(f"  taken from {reading.key!r}")
     if reading.table.shared:
-        click.echo(f"  {len(reading.table.shared)} groups share a storage in the original; here each tensor is whole")
+        count = len(reading.table.shared)
+        words = "1 group shares" if count == 1 else f"{count} groups share"
+        click.echo(f"  {words} a storage in the original; here each tensor is whole")
     if reading.others:
         click.echo(f"  left behind: {reading.others} other tensors")
     if reading.replaced:

@@ -15,17 +15,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelguard.conversion.weights import SHARED, Row, Table
+from modelguard.formats.safetensors import BITS
 from modelguard.terms.artifact import printable
 from modelguard.terms.errors import ReadError
 
 _LARGEST_HEADER = 100_000_000  # the limit of the reference implementation
 _CHUNK = 1 << 20
-
-# Bits of one element by dtype, as the reference implementation names them.
-BITS: dict[str, int] = {
-    "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16,
-    "I32": 32, "U32": 32, "F32": 32, "F64": 64, "I64": 64, "U64": 64, "C64": 64,
-}  # fmt: skip
 
 
 def read_table(path: Path) -> Table:

@@ -4,6 +4,9 @@ A model of a hundred gigabytes tells what it would do in its headers, directorie
 read so is not pinned: the Hub's digest of a large file is a claim until the whole file was hashed. So every answer
 must be a 206 of exactly the range asked for, of one size and one ETag throughout, and the artifact says that its digest
 is only claimed. Whoever reads too much of a file is stopped: such a file has to be fetched.
+
+The first look asks for both ends of a file in one request. A server that answers with one range or with the whole file
+(of which only the head is read) is asked again for the other end.
 """
 
 from __future__ import annotations
@@ -11,12 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from http.client import HTTPException, HTTPMessage, HTTPResponse
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urljoin, urlsplit
 
 from attrs import define, evolve, field
 
-from modelguard.sources import hub
+from modelguard.sources import hub, multipart
 from modelguard.sources.hub_client import open_client
 from modelguard.sources.source import Listed, Options, Resolved, Shelf
 from modelguard.sources.url import may_follow
@@ -29,10 +32,15 @@ if TYPE_CHECKING:
 
 SMALL = 1 << 20
 """Bytes up to which a file is fetched whole and hashed."""
-AHEAD, SLACK = 64 << 10, 1 << 10
+AHEAD, FARTHEST, SLACK = 64 << 10, 1 << 20, 1 << 10
+"""Bytes read from a place on at least; at most where reading goes on and on; beyond what was wanted."""
 REQUESTS, BYTES = 64, 64 << 20
 """Requests and bytes for one file, beyond which it has to be fetched."""
 TIMEOUT = 30.0
+_NOT_SEVERAL = frozenset({400, 416, 501})
+"""Answers of servers that take one range only, though RFC 9110 has other ways of saying so."""
+Span: TypeAlias = tuple[int, int]
+"""First position, and the one behind the last."""
 _RANGE = re.compile(r"bytes (\d{1,20})-(\d{1,20})/(\d{1,20})\Z")
 
 
@@ -105,12 +113,24 @@ class Ranges:
         """
         if not length:
             return b""
+        window = self._window(offset, length)
+        ends = [(0, NEAR_HEAD), (self.size - NEAR_TAIL, self.size)]
+        if not self._pieces and window in ends and self.size > NEAR_HEAD + NEAR_TAIL:
+            self._pieces += self._ask(ends)
         found = self._kept(offset, length)
         if found is None:
-            start, stop = self._window(offset, length)
-            self._pieces.append((start, self._ask(start, stop)))
+            ((start, data),) = self._ask([window])
+            self._join(start, data)
             found = self._kept(offset, length)
         return found or b""
+
+    def _join(self, start: int, data: bytes) -> None:
+        """Keep a piece: as part of the one that it follows, if there is one."""
+        before = next((piece for piece in self._pieces if piece[0] + len(piece[1]) == start), None)
+        if before is not None:
+            self._pieces.remove(before)
+            start, data = before[0], before[1] + data
+        self._pieces.append((start, data))
 
     def _kept(self, offset: int, length: int) -> bytes | None:
         for start, data in self._pieces:
@@ -118,17 +138,23 @@ class Ranges:
                 return data[offset - start : offset - start + length]
         return None
 
-    def _window(self, offset: int, length: int) -> tuple[int, int]:
+    def _window(self, offset: int, length: int) -> Span:
         """Return what to ask for: the head, the tail, or the wanted bytes with some more behind them."""
         if offset + length <= NEAR_HEAD:
             return 0, min(NEAR_HEAD, self.size)
         if offset >= self.size - NEAR_TAIL:
             return max(0, self.size - NEAR_TAIL), self.size
-        return offset, min(self.size, offset + max(length + SLACK, AHEAD))
+        stop = offset + length + SLACK
+        for start, data in self._pieces:
+            if start <= offset <= start + len(data):  # who reads on and on is given more each time
+                offset = start + len(data)
+                return offset, min(self.size, max(stop, offset + min(max(len(data), AHEAD), FARTHEST)))
+        return offset, min(self.size, max(stop, offset + AHEAD))
 
-    def _ask(self, start: int, stop: int) -> bytes:
+    def _ask(self, spans: list[Span]) -> list[tuple[int, bytes]]:
+        """Return pieces of what was asked for: all of one span, at least something of several."""
         self.requests += 1
-        self.received += stop - start
+        self.received += sum(stop - start for start, stop in spans)
         if self.requests > REQUESTS or self.received > BYTES:
             raise BudgetSpent(
                 f"more than {REQUESTS} ranges or {BYTES} bytes would have to be read over the network: fetch it whole"
@@ -137,22 +163,24 @@ class Ranges:
 
         place = self._place or self.url
         try:
-            with _open(place, self._headers(place, start, stop)) as response:
-                return self._checked(response, start, stop)
+            with _open(place, self._headers(place, spans)) as response:
+                return self._checked(response, spans)
         except HTTPError as error:
             error.close()
+            if len(spans) > 1 and error.code in _NOT_SEVERAL:
+                return []
             if self._place:  # addresses that a Hub redirects to end after some time
                 self._place = ""
-                return self._ask(start, stop)
+                return self._ask(spans)
             raise Unreachable(f"{self.url}: the server answers with status {error.code}") from error
         except (OSError, HTTPException) as error:
             raise Unreachable(f"{self.url}: cannot be read: {printable(str(error))}", remedy="try again") from error
 
-    def _headers(self, place: str, start: int, stop: int) -> dict[str, str]:
+    def _headers(self, place: str, spans: list[Span]) -> dict[str, str]:
         from modelguard import __version__
 
         headers = {
-            "Range": f"bytes={start}-{stop - 1}",
+            "Range": "bytes=" + ",".join(f"{start}-{stop - 1}" for start, stop in spans),
             "Accept-Encoding": "identity",
             "User-Agent": f"modelguard/{__version__}",
         }
@@ -160,29 +188,58 @@ class Ranges:
             headers["Authorization"] = f"Bearer {self.token}"
         return headers | ({"If-Range": self._etag} if self._etag else {})
 
-    def _checked(self, response: HTTPResponse, start: int, stop: int) -> bytes:
-        """Return the body of an answer that is exactly what was asked for.
+    def _checked(self, response: HTTPResponse, spans: list[Span]) -> list[tuple[int, bytes]]:
+        """Return the pieces in an answer that is exactly what was asked for.
 
         Raises `SourceError` when the server does not serve ranges, `Tampered` when the file is not the one that it was.
         """
-        if response.status != 206:
-            if self._etag:
-                raise Tampered(f"{self.url}: it changed while it was read")
-            raise SourceError(f"{self.url}: the server sends no ranges", remedy="fetch the model")
-        match = _RANGE.match(response.headers.get("Content-Range", ""))
-        if match is None or [int(part) for part in match.groups()] != [start, stop - 1, self.size]:
-            told = printable(response.headers.get("Content-Range", ""))
-            raise Tampered(f"{self.url}: asked for bytes {start} to {stop} of {self.size}, the answer is {told!r}")
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise SourceError(f"{self.url}: the server sends it encoded")
+        if response.status == 206:
+            etag = self._checked_etag(response)
+            boundary = multipart.boundary_of(response.headers.get("Content-Type", "")) if len(spans) > 1 else None
+            pieces = self._one(response, spans) if boundary is None else self._several(response, spans, boundary)
+        elif self._etag:
+            raise Tampered(f"{self.url}: it changed while it was read")
+        elif len(spans) > 1 and response.status == 200 and response.headers.get("Content-Length") == str(self.size):
+            etag = self._checked_etag(response)
+            pieces = [self._body(response, *spans[0])]  # the whole file: what follows the head is not read
+        else:
+            raise SourceError(f"{self.url}: the server sends no ranges", remedy="fetch the model")
+        self._etag, self._place = etag, response.geturl()
+        return pieces
+
+    def _checked_etag(self, response: HTTPResponse) -> str:
         etag = response.headers.get("ETag", "")
         if not etag or etag.startswith("W/") or (self._etag and etag != self._etag):
             raise Tampered(f"{self.url}: it has no lasting ETag, or another one than before: {printable(etag)!r}")
-        data = response.read(stop - start + 1)
-        if len(data) != stop - start:
-            raise Unreachable(f"{self.url}: {len(data)} of {stop - start} bytes came", remedy="try again")
-        self._etag, self._place = etag, response.geturl()
-        return data
+        return etag
+
+    def _one(self, response: HTTPResponse, spans: list[Span]) -> list[tuple[int, bytes]]:
+        told = response.headers.get("Content-Range", "")
+        match = _RANGE.match(told)
+        for start, stop in spans:
+            if match is not None and [int(part) for part in match.groups()] == [start, stop - 1, self.size]:
+                return [self._body(response, start, stop)]
+        start, stop = spans[0]
+        raise Tampered(
+            f"{self.url}: asked for bytes {start} to {stop} of {self.size}, the answer is {printable(told)!r}"
+        )
+
+    def _several(self, response: HTTPResponse, spans: list[Span], boundary: bytes) -> list[tuple[int, bytes]]:
+        most = sum(stop - start + multipart.OVERHEAD for start, stop in spans)
+        body = response.read(most + 1)
+        found = list(multipart.parts(body, boundary))
+        if [(first, last + 1, size) for first, last, size, _ in found] != [(*span, self.size) for span in spans]:
+            raise Tampered(f"{self.url}: asked for {len(spans)} ranges, the answer has others")
+        return [(first, data) for first, _, _, data in found]
+
+    def _body(self, response: HTTPResponse, start: int, stop: int) -> tuple[int, bytes]:
+        wanted = stop - start
+        data = response.read(wanted + (response.status == 206))
+        if len(data) != wanted:
+            raise Unreachable(f"{self.url}: {len(data)} of {wanted} bytes came", remedy="try again")
+        return start, data
 
 
 def _open(place: str, headers: dict[str, str]) -> HTTPResponse:

@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlencode
 
 from attrs import field, frozen
 
+_BOUNDARY = "3d6b6a416f9b5"
+
 
 @frozen(kw_only=True)
 class Request:
@@ -81,21 +83,31 @@ def page(request: Request, items: Sequence[Any], size: int, origin: str) -> Answ
     return Answer.json(items[start : start + limit], headers)
 
 
-def ranged(request: Request, data: bytes, headers: Mapping[str, str]) -> Answer:
-    """Return bytes, or the one range of them that was asked for."""
+def ranged(request: Request, data: bytes, headers: Mapping[str, str], *, several: bool = True) -> Answer:
+    """Return bytes, or the ranges of them that were asked for; of `several` ranges, all bytes where that is off."""
     headers = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes", **headers}
     wanted = request.headers.get("Range", "")
-    if request.headers.get("If-Range", headers.get("ETag")) != headers.get("ETag"):
+    if request.headers.get("If-Range", headers.get("ETag")) != headers.get("ETag") or not wanted.startswith("bytes="):
         return Answer(headers=headers, body=data)
-    if not wanted.startswith("bytes="):
+    spans = [_span(text.strip(), len(data)) for text in wanted.removeprefix("bytes=").split(",")]
+    if len(spans) > 1 and not several:
         return Answer(headers=headers, body=data)
-    first, _, last = wanted.removeprefix("bytes=").partition("-")
-    start = int(first) if first else max(0, len(data) - int(last))
-    end = min(int(last), len(data) - 1) if first and last else len(data) - 1
-    if start >= len(data):
+    if any(start >= len(data) for start, _ in spans):
         return Answer(status=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
-    headers["Content-Range"] = f"bytes {start}-{end}/{len(data)}"
-    return Answer(status=206, headers=headers, body=data[start : end + 1])
+    told = [f"bytes {start}-{end}/{len(data)}" for start, end in spans]
+    pieces = [data[start : end + 1] for start, end in spans]
+    if len(spans) == 1:
+        return Answer(status=206, headers={**headers, "Content-Range": told[0]}, body=pieces[0])
+    inner = f"Content-Type: {headers['Content-Type']}\r\nContent-Range: "
+    parts = [f"--{_BOUNDARY}\r\n{inner}{at}\r\n\r\n".encode() + piece for at, piece in zip(told, pieces, strict=True)]
+    headers["Content-Type"] = f"multipart/byteranges; boundary={_BOUNDARY}"
+    return Answer(status=206, headers=headers, body=b"\r\n".join([*parts, f"--{_BOUNDARY}--\r\n".encode()]))
+
+
+def _span(text: str, size: int) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    start = int(first) if first else max(0, size - int(last))
+    return start, min(int(last), size - 1) if first and last else size - 1
 
 
 def form(request: Request) -> dict[str, Any]:

@@ -34,12 +34,14 @@ class LocalHub:
 
     `large_files` says how git-lfs files are answered: "cdn" redirects to another origin as the Hub does, "direct" sends
     the bytes at once, "xet" adds the headers of xet (whose protocol is not served). `small_files` likewise: "cache"
-    redirects within the Hub. `page_size` limits lists. `delay` are seconds before each answer, `pause` seconds between
+    redirects within the Hub. Without `several_ranges`, who asks for more than one range of a large file gets all of it,
+    as some stores do. `page_size` limits lists. `delay` are seconds before each answer, `pause` seconds between
     16 KiB pieces of a body. `requests` are those received, in order.
     """
 
     large_files: Literal["cdn", "direct", "xet"] = "cdn"
     small_files: Literal["cache", "direct"] = "cache"
+    several_ranges: bool = True
     page_size: int = 1000
     delay: float = 0.0
     pause: float = 0.0

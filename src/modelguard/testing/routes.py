@@ -233,7 +233,8 @@ def _large(hub: LocalHub, request: Request, repository: Repository, commit: Comm
         headers |= {"X-Xet-Hash": file.xet, "X-Xet-Refresh-Route": route, "Link": f'<{route}>; rel="xet-auth"'}
     data = repository.served(commit, file.path)
     if hub.large_files == "direct":
-        return ranged(request, data, {**headers, "ETag": f'"{file.sha256}"', "X-Local-Path": file.path})
+        headers |= {"ETag": f'"{file.sha256}"', "X-Local-Path": file.path}
+        return ranged(request, data, headers, several=hub.several_ranges)
     hub.blobs[file.sha256] = data
     return Answer.redirect(f"{hub.other_origin}/cdn/{file.sha256}/{quote(file.path)}", headers, status=302)
 
@@ -244,7 +245,7 @@ def _cdn(hub: LocalHub, request: Request, words: dict[str, str]) -> Answer:
     if words["sha256"] not in hub.blobs:
         raise Refusal(404, message="no such object")
     headers = {"ETag": f'"{words["sha256"]}"', "X-Local-Path": words["path"]}
-    return ranged(request, hub.blobs[words["sha256"]], headers)
+    return ranged(request, hub.blobs[words["sha256"]], headers, several=hub.several_ranges)
 
 
 # --- who may see what ------------------------------------------------------------------------------------------
