@@ -56,7 +56,8 @@ class Interception:
             if wrapping.active():
                 raise PolicyError("intercept: another interception is running", remedy="stop() it first")
             wrapping.start(self.call)
-            net.start(self.event, self.profiles() if self.granted_only else None)
+            profiles = self.profiles() if self.granted_only else None
+            net.start(self.event, profiles, closed=self.mode != "observe")
             self._running = True
         return self
 
