@@ -128,9 +128,27 @@ def _hub(gate: Gate) -> Iterator[Answer]:
         yield "note", f"{endpoint}: not reached: {error}"
 
 
-def _kernel(_gate: Gate) -> Iterator[Answer]:
+def _kernel(gate: Gate) -> Iterator[Answer]:
+    from modelguard.sources.stamps import can_seal
+
     sealed = hasattr(os, "memfd_create")
     yield ("ok" if sealed else "note"), f"sealed memory files: {'yes' if sealed else 'not on this system'}"
+    root = Path(gate.store.root)
+    place = next(one for one in (root, *root.parents) if one.exists())
+    why = can_seal(place)
+    if why:
+        yield "note", f'fs-verity at {place}: {why}; verify = "sealed" hashes every byte before each load, as "always"'
+    else:
+        yield "ok", f"fs-verity at {place}: yes"
+
+
+def _interception(_gate: Gate) -> Iterator[Answer]:
+    from modelguard.auditing import COMPILED
+
+    if COMPILED:
+        yield "ok", "the audit hook is compiled"
+    else:
+        yield "note", "the audit hook is in Python: unpickling much takes longer while intercept() is on"
 
 
 _QUESTIONS: tuple[tuple[str, Callable[[Gate], Iterator[Answer]]], ...] = (
@@ -141,6 +159,7 @@ _QUESTIONS: tuple[tuple[str, Callable[[Gate], Iterator[Answer]]], ...] = (
     ("store", _store),
     ("hub", _hub),
     ("kernel", _kernel),
+    ("interception", _interception),
 )
 
 COMMAND = Subcommand(doctor)
