@@ -41,10 +41,12 @@ FRAMEWORKS = {
     "torch.jit.load": Framework(
         "torch",
         "import torch\n"
-        "for path, size in ((GOOD, 2), (EVIL, 3)): torch.jit.save(torch.jit.trace(torch.relu, torch.ones(size)), path)",
-        "import torch; said = float(torch.jit.load(NAME)(torch.ones(2)).sum())",
-        "2.0",
+        "for path, size in ((GOOD, 2), (EVIL, 3)):\n"
+        "    torch.jit.save(torch.jit.trace(torch.nn.Linear(size, size), torch.ones(size)), path)",
+        "import torch; said = len(next(torch.jit.load(NAME).parameters()))",
+        "2",
         ".pt",
+        'mode = "enforce"\n[content]\nprofiles = ["torchscript"]\n',
     ),
     "safetensors.torch.load_file": Framework(
         "torch",

@@ -34,7 +34,7 @@ def _names_file(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
 def _is_place(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
     """Tell whether a path is asked for: what is installed as a package is not a file of somebody's."""
     target = args[0] if args else options.get("name")
-    return is_path(target) and os.path.exists(target)  # noqa: PTH110  # PathLike is welcome, and so is text
+    return isinstance(target, str | os.PathLike) and os.path.exists(target)  # noqa: PTH110  # text is welcome
 
 
 def _is_model(_args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
