@@ -1,7 +1,7 @@
-"""Compiles the optional inner loop of the pickle machine when a wheel is built.
+"""Compiles the optional parts in C when a wheel is built: the inner loop of the pickle machine and the audit hook.
 
-Where there is no C compiler the wheel is built without it and says so: the Python loop does the same work.
-`python hatch_build.py` compiles it for that Python beside its source, where the tests of a checkout find it.
+Where there is no C compiler the wheel is built without them and says so: the same in Python does the same work.
+`python hatch_build.py` compiles them for that Python beside their sources, where the tests of a checkout find them.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ else:
     except ImportError:  # not in a build: run as a program
         BuildHookInterface = object
 
-SOURCE = Path("src/modelguard/picklevm/_fast.c")
+SOURCES = (Path("src/modelguard/picklevm/_fast.c"), Path("src/modelguard/auditing/_hook.c"))
 
 
-def compile_loop(root: Path) -> Path:
-    """Compile the loop beside its source and return where it is.
+def compile_part(root: Path, source: Path) -> Path:
+    """Compile a part beside its source and return where it is.
 
     Raises `OSError` when there is no compiler, `subprocess.CalledProcessError` when it fails.
     """
-    made = root / SOURCE.with_name("_fast" + sysconfig.get_config_var("EXT_SUFFIX"))
+    made = root / source.with_name(source.stem + sysconfig.get_config_var("EXT_SUFFIX"))
     compiler = (sysconfig.get_config_var("CC") or "cc").split()
     command = [
         *compiler,
@@ -36,7 +36,7 @@ def compile_loop(root: Path) -> Path:
         "-shared",
         "-fPIC",
         f"-I{sysconfig.get_paths()['include']}",
-        str(SOURCE),  # relative: the name ends up in the symbols, and builds elsewhere are to be identical
+        str(source),  # relative: the name ends up in the symbols, and builds elsewhere are to be identical
         "-o",
         str(made.relative_to(root)),
     ]
@@ -46,22 +46,24 @@ def compile_loop(root: Path) -> Path:
     return made
 
 
-class CompiledLoop(BuildHookInterface):
-    """Adds `modelguard.picklevm._fast` to the wheel."""
+class CompiledParts(BuildHookInterface):
+    """Adds what was compiled to the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name != "wheel" or os.environ.get("MODELGUARD_PURE"):
             return
         try:
-            made = compile_loop(Path(self.root))
+            made = [compile_part(Path(self.root), source) for source in SOURCES]
         except (OSError, subprocess.CalledProcessError) as error:
-            self.app.display_warning(f"built without the compiled pickle loop: {getattr(error, 'stderr', '') or error}")
+            self.app.display_warning(f"built without the parts in C: {getattr(error, 'stderr', '') or error}")
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         if version == "standard":
-            build_data["force_include"][str(made)] = f"modelguard/picklevm/{made.name}"
+            for part in made:
+                build_data["force_include"][str(part)] = str(part.relative_to(Path(self.root) / "src"))
 
 
 if __name__ == "__main__":
-    compile_loop(Path(__file__).resolve().parent)
+    for part_of_it in SOURCES:
+        compile_part(Path(__file__).resolve().parent, part_of_it)

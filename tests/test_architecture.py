@@ -13,7 +13,7 @@ SOURCE = ROOT / "src" / "modelguard"
 
 # From the ground up. A module imports only from lower floors or from its own room.
 FLOORS: list[set[str]] = [
-    {"terms", "_registry"},
+    {"terms", "_registry", "auditing"},
     {
         "picklevm", "policy", "lock", "checks", "sources", "signatures", "licenses", "advisories", "vendors",
         "loaders", "reports", "discovery",

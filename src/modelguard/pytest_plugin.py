@@ -42,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from modelguard.interception import intercept  # plugins must cost nothing where they are not asked for
 
         config.add_cleanup(intercept("enforce").stop)
+        _tell_children(config)
     config.addinivalue_line("markers", "model(*refs): the test needs these models to be approved in modelguard.lock")
     lock = _lock_path(config)
     named = config.getoption("modelguard") or config.getoption("modelguard_lock")
@@ -51,6 +52,15 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if (named or config.args_source != pytest.Config.ArgsSource.ARGS) and not _within(lock, config.args):
         config.args.append(str(lock))
+
+
+def _tell_children(config: pytest.Config) -> None:
+    """Let processes that tests start, and that import modelguard, refuse loads as well."""
+    from modelguard.interception.interception import VARIABLE  # as above
+
+    patch = pytest.MonkeyPatch()
+    patch.setenv(VARIABLE, "enforce")
+    config.add_cleanup(patch.undo)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

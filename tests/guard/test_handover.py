@@ -90,6 +90,30 @@ def test_strict_loads_a_single_file(model: Path) -> None:
     assert load(strict=True) == [1.0]
 
 
+def test_nothing_is_kept_of_a_load_that_is_done_or_was_refused(model: Path) -> None:
+    views = Gate.open().store.root / "views"
+
+    def held() -> tuple[int, int]:
+        return len(os.listdir("/proc/self/fd")), len(list(views.iterdir()))
+
+    kept: list[Any] = [load(strict=True), load()]
+    before = held()
+    for strict in (True, False):
+        kept.extend(load(strict=strict) for _ in range(3))
+    (model / FILE).write_bytes(BAD)
+    for strict in (True, False):
+        with pytest.raises(ModelRefused):
+            load(strict=strict)
+    assert held() == before
+    assert kept == [[1.0]] * 8
+
+
+def test_a_function_of_the_callers_may_open_its_files_again(model: Path) -> None:
+    for gate in (strict_gate(), Gate.open()):
+        path = guarded(lambda path: Path(path), gate=gate)("models")
+        assert (path / FILE).read_bytes() == GOOD
+
+
 def test_strict_holds_a_pickle_to_its_imports(project: Path, lock_model: Locker) -> None:
     (project / "m.pkl").write_bytes(tiny_pickle())
     lock_model("m.pkl")

@@ -131,6 +131,24 @@ def test_a_module_that_is_imported_later_is_wrapped(dumped: Path) -> None:
     assert done.stdout.splitlines() == ["{'weight': [0.5]}", "refused"], done.stderr
 
 
+def test_a_second_interception_reaches_what_was_imported_during_the_first(dumped: Path) -> None:
+    done = in_child("""
+        import modelguard
+        with modelguard.intercept():
+            import joblib
+            from joblib import load
+            kept = [load]
+        print(joblib.load("good.joblib"), load is joblib.load)
+        with modelguard.intercept("enforce"):
+            for way in (joblib.load, load, kept[0]):
+                try:
+                    way("good.joblib")
+                except modelguard.ModelRefused:
+                    print("refused")
+    """)
+    assert done.stdout.splitlines() == ["{'weight': [0.5]} True", "refused", "refused", "refused"], done.stderr
+
+
 def test_a_stream_is_found_by_its_bytes(dumped: Path) -> None:
     import joblib
 
@@ -291,6 +309,12 @@ def test_the_net_does_not_see_an_unpickler_that_looks_up_by_itself() -> None:
 
     with intercept():
         assert Own(io.BytesIO(EVIL)).load()[1] == "system"
+
+
+@pytest.mark.parametrize("data", [b"ccommands\ngetoutput\n.", b"c__builtin__\neval\n.", b"c__builtin__\nexecfile\n."])
+def test_the_net_knows_the_names_of_python_2(data: bytes) -> None:
+    with intercept(), pytest.raises(ModelRefused):
+        pickle.loads(data)
 
 
 def test_the_net_lets_ordinary_objects_pass() -> None:

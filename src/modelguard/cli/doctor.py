@@ -179,19 +179,17 @@ def _feeds(gate: Gate) -> Iterator[Answer]:
 
 
 def _kernel(gate: Gate) -> Iterator[Answer]:
-    """Tell what of the kernel the guard can lean on, and what stands in for what is missing."""
-    from modelguard.sources.stamps import measure
+    from modelguard.sources.stamps import can_seal
 
     sealed = hasattr(os, "memfd_create")
     yield ("ok" if sealed else "note"), f"sealed memory files: {'yes' if sealed else 'not on this system'}"
-    own = next((file for file in (gate.store.root / "objects").rglob("*") if file.is_file()), None)
-    if own is None:
-        yield "note", "fs-verity: not known, the store is empty"
+    root = Path(gate.store.root)
+    place = next(one for one in (root, *root.parents) if one.exists())
+    why = can_seal(place)
+    if why:
+        yield "note", f'fs-verity at {place}: {why}; verify = "sealed" hashes every byte before each load, as "always"'
     else:
-        with own.open("rb") as file:
-            verity = measure(file.fileno()) is not None
-        instead = "" if verity else ": files are hashed before each load"
-        yield ("ok" if verity else "note"), f"fs-verity: {'yes' if verity else 'no seal'}{instead}"
+        yield "ok", f"fs-verity at {place}: yes"
     yield from _system_calls()
 
 
@@ -206,6 +204,15 @@ def _system_calls() -> Iterator[Answer]:
     yield ("ok" if refuses else "note"), f"system call filters: {'yes' if refuses else 'not on this system'}{instead}"
 
 
+def _interception(_gate: Gate) -> Iterator[Answer]:
+    from modelguard.auditing import COMPILED
+
+    if COMPILED:
+        yield "ok", "the audit hook is compiled"
+    else:
+        yield "note", "the audit hook is in Python: unpickling much takes longer while intercept() is on"
+
+
 _QUESTIONS: tuple[tuple[str, Callable[[Gate], Iterator[Answer]]], ...] = (
     ("installation", _python),
     ("loaders", _loaders),
@@ -216,6 +223,7 @@ _QUESTIONS: tuple[tuple[str, Callable[[Gate], Iterator[Answer]]], ...] = (
     ("trusted roots", _roots),
     ("feeds", _feeds),
     ("kernel", _kernel),
+    ("interception", _interception),
 )
 
 COMMAND = Subcommand(doctor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,6 @@ def run(mode: Any, program: str, arguments: tuple[str, ...], as_module: bool, **
 
     Mode enforce refuses every load around the guard, observe lets them pass and tells what would be refused.
     """
-    import runpy  # only this command runs programs
-
     from modelguard.interception import intercept  # reads the whole house
     from modelguard.interception.interception import VARIABLE
 
@@ -42,12 +41,7 @@ def run(mode: Any, program: str, arguments: tuple[str, ...], as_module: bool, **
     sys.argv = [program, *arguments]
     interception = intercept(mode, gate=open_gate(options))
     try:
-        if as_module:
-            sys.path.insert(0, str(Path.cwd()))
-            runpy.run_module(program, run_name="__main__", alter_sys=True)
-        else:
-            sys.path.insert(0, str(Path(program).absolute().parent))
-            runpy.run_path(program, run_name="__main__")
+        failed = _execute(program, as_module)
     finally:
         interception.stop()
         refused = [one for one in interception.seen if one.refusal]
@@ -55,7 +49,47 @@ def run(mode: Any, program: str, arguments: tuple[str, ...], as_module: bool, **
             for one in interception.seen:
                 click.echo(f"{one.call}({one.target}): {one.refusal or 'allowed'}", err=True)
             click.echo(f"{len(interception.seen)} loads seen, {len(refused)} would be refused", err=True)
-    return REFUSED if refused and mode == "observe" else 0
+    return REFUSED if failed or (refused and mode == "observe") else 0
+
+
+def _execute(program: str, as_module: bool) -> bool:
+    """Run the program as `python` would; tell whether it ended with an error of its own, whose traceback is shown."""
+    import runpy  # only this command runs programs
+    from importlib.util import find_spec
+
+    from modelguard.terms.errors import ModelguardError
+
+    place = Path.cwd() if as_module else Path(program).absolute().parent
+    sys.path.insert(0, str(place))
+    if (find_spec(program) is None) if as_module else not Path(program).exists():
+        raise click.BadParameter(f"there is no {'module' if as_module else 'file'} {program!r}", param_hint="PROGRAM")
+    try:
+        if as_module:
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(program, run_name="__main__")
+    except ModelguardError as error:
+        _show(error, reason=False)  # the reason is told as always
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever a program raises
+        _show(error, reason=True)
+        return True
+    return False
+
+
+def _show(error: BaseException, *, reason: bool) -> None:
+    """Show where in the program an error came from, without the frames that ran it and those of modelguard."""
+    import traceback  # only where something went wrong
+
+    home = str(Path(__file__).parent.parent)
+    shown = traceback.TracebackException.from_exception(error)
+    frames = [*dropwhile(lambda one: one.filename.startswith((home, "<frozen runpy>")), shown.stack)]
+    if reason:
+        shown.stack[:] = frames
+        click.echo("".join(shown.format()), err=True, nl=False)
+        return
+    shown.stack[:] = takewhile(lambda one: not one.filename.startswith(home), frames)
+    click.echo("".join(["Traceback (most recent call last):\n", *shown.stack.format()]), err=True, nl=False)
 
 
 COMMAND = Subcommand(run)

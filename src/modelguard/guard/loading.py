@@ -32,6 +32,12 @@ _KEPT = ExitStack()
 """Views of models that this process has loaded: some frameworks open files again later. Removed at exit."""
 atexit.register(_KEPT.close)
 
+DONE = frozenset(
+    {"pickle", "joblib", "numpy", "torch", "safetensors", "skops", "xgboost", "lightgbm", "catboost", "gguf"}
+)
+"""Loaders that have read or mapped their one file when they return and never ask for it again: nothing of it is kept.
+A map outlives the name and the descriptor that it was made from."""
+
 LOADER_OF: dict[tuple[str, str], str] = {
     ("torch.serialization", "load"): "torch",
     ("joblib.numpy_pickle", "load"): "joblib",
@@ -65,8 +71,9 @@ def guarded_load(
     `SourceError` when bytes that are not in the store cannot be fetched.
     """
     gate = with_wishes(gate or Gate.open(), verify, strict)
-    standing = _KEPT.enter_context(admitted(ref, gate, early=True))
-    return _load(standing, gate, loader, file or standing.inner, args, options)
+    with ExitStack() as stack:
+        standing = stack.enter_context(admitted(ref, gate, early=True))
+        return _load(standing, gate, loader, file or standing.inner, args, options, stack)
 
 
 @contextmanager
@@ -93,12 +100,13 @@ def guarded(load: Callable[..., Loaded], *, gate: Gate | None = None) -> Callabl
     @functools.wraps(load)
     def checked(ref: str | os.PathLike[str], *args: Any, **options: Any) -> Loaded:
         opened = gate or Gate.open()
-        standing = _KEPT.enter_context(admitted(ref, opened, early=True))
-        file = standing.inner or standing.only_file
-        if known is None:
-            args = (load, *args)
-        loaded: Loaded = _load(standing, opened, known or "callable", file, args, options)
-        return loaded
+        with ExitStack() as stack:
+            standing = stack.enter_context(admitted(ref, opened, early=True))
+            file = standing.inner or standing.only_file
+            if known is None:
+                args = (load, *args)
+            loaded: Loaded = _load(standing, opened, known or "callable", file, args, options, stack)
+            return loaded
 
     return checked
 
@@ -126,17 +134,28 @@ def with_wishes(gate: Gate, verify: Verify | None, strict: bool | None) -> Gate:
 
 
 def _load(
-    standing: Standing, gate: Gate, loader: str | None, file: str | None, args: tuple[Any, ...], options: dict[str, Any]
+    standing: Standing,
+    gate: Gate,
+    loader: str | None,
+    file: str | None,
+    args: tuple[Any, ...],
+    options: dict[str, Any],
+    stack: ExitStack,
 ) -> Any:
+    """Load, and keep what `stack` would take away where the framework may open files again."""
     try:
-        return _loaded(standing, gate, loader, file, args, options)
+        loaded, name = _loaded(standing, gate, loader, file, args, options)
     finally:
         standing.settle()  # refuses whatever came of bytes that are not the approved ones, an error as well
+    if name not in DONE:
+        _KEPT.push(stack.pop_all())
+    return loaded
 
 
 def _loaded(
     standing: Standing, gate: Gate, loader: str | None, file: str | None, args: tuple[Any, ...], options: dict[str, Any]
-) -> Any:
+) -> tuple[Any, str]:
+    """Return what was loaded, and the name of the loader."""
     formats = _formats(standing.examination)
     chosen, target = choose(formats, file, loader)
     sealed = {path: place for path, place in standing.sealed.items() if path in formats}
@@ -155,9 +174,9 @@ def _loaded(
         if not chosen.runs_nothing:
             chosen.prepare()  # the framework is imported while the bytes are hashed
             standing.settle()
-        return chosen.load(handover)
+        return chosen.load(handover), chosen.name
     with untouched(standing.root, sealed.items()):
-        return chosen.load(handover)
+        return chosen.load(handover), chosen.name
 
 
 def _inside(standing: Standing, file: str) -> Path:

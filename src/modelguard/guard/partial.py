@@ -82,10 +82,7 @@ def _opened(ref: str | os.PathLike[str], file: str | None, gate: Gate) -> tuple[
     opened: list[OpenedFile] = []
     try:
         for one in chosen:
-            artifact = snapshot.artifact(one.path)
-            if artifact is None or artifact.file is None:  # a policy that only warns lets a model without bytes pass
-                raise SourceError(f"{printable(one.path)}: its bytes are not on this machine")
-            opened.append(_open(one, artifact.file, gate))
+            opened.append(_open(one, _place(snapshot, one.path), gate))
         return tuple(opened)
     except BaseException:
         for done in opened:
@@ -117,6 +114,13 @@ def _at_hand(entry: Entry, gate: Gate) -> Snapshot:
     return Snapshot(
         ref=entry.ref, revision=entry.revision, artifacts=tuple(artifacts[path] for path in sorted(artifacts))
     )
+
+
+def _place(snapshot: Snapshot, path: str) -> Path:
+    artifact = snapshot.artifact(path)
+    if artifact is None or artifact.file is None:  # a policy that only warns lets a model without bytes pass
+        raise SourceError(f"{printable(path)}: its bytes are not on this machine")
+    return artifact.file
 
 
 def _size(place: Path) -> int:

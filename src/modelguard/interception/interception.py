@@ -56,7 +56,8 @@ class Interception:
             if wrapping.active():
                 raise PolicyError("intercept: another interception is running", remedy="stop() it first")
             wrapping.start(self.call)
-            net.start(self.event, self.profiles() if self.granted_only else None)
+            profiles = self.profiles() if self.granted_only else None
+            net.start(self.event, profiles, closed=self.mode != "observe")
             self._running = True
         return self
 
@@ -92,6 +93,7 @@ class Interception:
         self, point: EntryPoint, original: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
     ) -> Any:
         """Decide about one call of an entry point."""
+        __tracebackhide__ = True  # pytest shows the test's own line
         if not self._running or _passing.get() or within_load() or not point.concerns(args, options):
             return original(*args, **options)
         target = point.target(args, options)
@@ -101,6 +103,8 @@ class Interception:
         refusal = self._refusal(target, point, options)
         self.seen.append(Seen(call=point.name, target=_shown(target), refusal=refusal))
         if self.mode == "enforce":
+            if point.way == "refuse":
+                raise routing.runs_code(point)
             raise ModelRefused(
                 f"{point.name}({_shown(target)}) loads a model around the guard",
                 remedy=f"modelguard.guarded_load({_shown(target)}), or intercept it in mode guard",

@@ -2,22 +2,26 @@
 
 Seen (PEP 578): every global that a standard unpickler looks up (in C, in Python, or in a subclass that passes on to
 `find_class`), marshalled code that is read by anyone but the import system, Python code and native libraries from
-directories of models. A hook cannot be removed, so it is installed once and looks at nothing while it is switched off.
+directories of models. A hook cannot be removed; `auditing` has the one of the process, and tells it what to look at.
 
 Of the globals, those are refused that are known by name to run code, start programs, or reach files and network: a
-process unpickles much that is no model. With `granted_only`, everything that no profile in use grants is refused.
+process unpickles much that is no model. With `granted_only`, everything that no profile in use grants is refused. A
+pickle of protocol 2 or less may mean a name of Python 2: such a name is judged by what it is called now as well.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from threading import local
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from attrs import define, field
-
+from modelguard import auditing
+from modelguard.picklevm.knowledge.grants_table import table
+from modelguard.picklevm.knowledge.hazards import WALKS, suspects
 from modelguard.picklevm.knowledge.lookup import grants_for, hazard_of
+
+OWNER = "interception"
 
 REFUSED = frozenset(
     {"code-execution", "process", "file-write", "file-delete", "network", "native-code", "import",
@@ -32,70 +36,79 @@ MODEL_PLACES = ("transformers_modules", "/models--", "\\models--")
 Report = Callable[[str, str, str], None]
 
 
-@define
-class _Net:
-    report: Report | None = None
-    profiles: frozenset[str] | None = None
-    passed: set[tuple[str, str]] = field(factory=set)
+def start(report: Report, profiles: frozenset[str] | None, *, closed: bool) -> None:
+    """Switch the net on; `report` is told event, object and reason, and raises to refuse.
 
+    `closed` says that globals are refused where nobody can be asked: in other interpreters of the process.
+    """
 
-_net = _Net()
-_busy = local()
-_installed = False
+    def decide(module: object, name: object) -> None:
+        why = _why(str(module), str(name), profiles)
+        if why:
+            report("pickle.find_class", f"{module}.{name}", why)
 
+    def told(look: Callable[[tuple[Any, ...]], str]) -> auditing.Listener:
+        def tell(event: str, arguments: tuple[Any, ...]) -> None:
+            why = look(arguments)
+            if why:
+                report(event, ".".join(str(one) for one in arguments[:2] if isinstance(one, str)) or "…", why)
 
-def start(report: Report, profiles: frozenset[str] | None) -> None:
-    """Switch the net on; `report` is told event, object and reason, and raises to refuse."""
-    global _installed  # noqa: PLW0603  # a hook is of the process
-    _net.passed.clear()
-    _net.profiles, _net.report = profiles, report
-    if not _installed:
-        sys.addaudithook(_hook)
-        _installed = True
+        return tell
+
+    rule_of = _suspects_of if profiles is None else _granted(profiles)
+    auditing.watch(auditing.Watch(rule_of=rule_of, decide=decide, walks=WALKS, closed=closed))
+    auditing.listen(OWNER, {event: told(look) for event, look in _LOOKS.items()})
 
 
 def stop() -> None:
     """Switch the net off."""
-    _net.report = None
+    auditing.unwatch()
+    auditing.silence(OWNER)
 
 
-_passed = _net.passed
+def _readings(module: str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield what a global may stand for: itself, and what a name of Python 2 is called now."""
+    yield module, name
+    if (module, name) in NAME_MAPPING:
+        yield NAME_MAPPING[module, name]
+    elif module in IMPORT_MAPPING:
+        yield IMPORT_MAPPING[module], name
 
 
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    # The first two lines are all that a global costs that was seen before.
-    if event == "pickle.find_class":
-        if arguments in _passed or _net.report is None:
-            return
-    elif event not in _LOOKS or _net.report is None:
-        return
-    if getattr(_busy, "now", False):
-        return
-    _busy.now = True
-    try:
-        why = _LOOKS[event](arguments)
-    finally:
-        _busy.now = False
-    if why:
-        _net.report(event, ".".join(str(one) for one in arguments[:2] if isinstance(one, str)) or "…", why)
-
-
-_hook.__cantrace__ = False  # type: ignore[attr-defined]  # the interpreter asks at each event: found is quicker than not
-
-
-def _global(arguments: tuple[Any, ...]) -> str:
-    module, name = str(arguments[0]), str(arguments[1])
-    if _net.profiles is not None and not _net.profiles.intersection(grants_for(module, name)):
+def _why(module: str, name: str, profiles: frozenset[str] | None) -> str:
+    """Return why a global is refused, or an empty string."""
+    if profiles is not None and not any(profiles.intersection(grants_for(*one)) for one in _readings(module, name)):
         return "no profile in use grants this name"
-    hazard = hazard_of(module, name)
-    if hazard is not None and hazard.danger in REFUSED and hazard.source != "module":
-        return hazard.why
-    _passed.add((module, name))
+    for one in _readings(module, name):
+        hazard = hazard_of(*one)
+        if hazard is not None and hazard.danger in REFUSED and hazard.source != "module":
+            return hazard.why
     return ""
 
 
+def _suspects_of(module: str) -> auditing.Rule:
+    """Return the names of a module that are refused; an empty set, which passes none, when any of them may be."""
+    known = [suspects(one) for one in {module, IMPORT_MAPPING.get(module, module)}]
+    if any(names is None for names in known):
+        return set()
+    names = frozenset().union(*(names for names in known if names))
+    renamed = {name for old, name in NAME_MAPPING if old == module}
+    return frozenset(name for name in names | renamed if _why(module, name, None)) or None
+
+
+def _granted(profiles: frozenset[str]) -> Callable[[str], auditing.Rule]:
+    """Return what tells the names that the profiles grant in a module."""
+    found: dict[str, set[str]] = {}
+    for profile in profiles:
+        for module, name in table(profile):
+            found.setdefault(module, set()).add(name)
+    return lambda module: found.get(module, set())
+
+
 def _marshalled(_arguments: tuple[Any, ...]) -> str:
-    frame = sys._getframe(2)  # the caller of marshal: the hook's own frames are above it
+    frame = sys._getframe(2)
+    while frame.f_globals.get("__name__") == "modelguard.auditing.hook" and frame.f_back:
+        frame = frame.f_back  # the hook's own frames, where it is written in Python
     name = frame.f_globals.get("__name__", "")
     if frame.f_code.co_filename.startswith("<frozen ") or name in ("zipimport", "importlib._bootstrap_external"):
         return ""
@@ -120,7 +133,6 @@ def _of_model(path: object) -> bool:
 
 
 _LOOKS: dict[str, Callable[[tuple[Any, ...]], str]] = {
-    "pickle.find_class": _global,
     "marshal.loads": _marshalled,
     "marshal.load": _marshalled,
     "exec": _code,

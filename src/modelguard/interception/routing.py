@@ -53,6 +53,8 @@ class Routes:
         target = point.target(args, options)
         if point.way == "download":
             return self._download(point, original, args, options, gate)
+        if point.way == "refuse":
+            raise runs_code(point)
         found = self._find(target, options, gate)
         more, left = point.rest(args, options)
         if point.way == "open":
@@ -62,12 +64,18 @@ class Routes:
             return guarded_load(found.ref, *more, loader=loader, file=found.file, gate=gate, **left)
         standing = self._kept.enter_context(admitted(found.ref, gate))
         place = standing.root / found.file if found.file else standing.path
+        before, named = args[: point.position], {}
+        if len(before) < point.position:  # what comes before was left out, so the place cannot go by position
+            named = {point.argument: str(place)}
+        else:
+            before = (*before, str(place))
         with confined():
-            return original(*args[: int(point.is_method)], str(place), *more, **left, **_stay_here(point))
+            return original(*before, *more, **named, **left, **_stay_here(point))
 
     def judge(self, target: Any, point: EntryPoint, options: Mapping[str, Any], gate: Gate) -> None:
         """Raise why a call would be refused in mode guard, without answering it."""
-        del point
+        if point.way == "refuse":
+            raise runs_code(point)
         with admitted(self._find(target, options, gate).ref, gate):
             pass
 
@@ -112,6 +120,14 @@ class Routes:
         if point.attribute == "snapshot_download":
             return str(standing.root)
         return str(standing.root / _member(standing, asked))
+
+
+def runs_code(point: EntryPoint) -> ModelRefused:
+    """Return the refusal of an entry point that runs what a model brings."""
+    return ModelRefused(
+        f"{point.name} runs Python code that comes with the model, whatever it says",
+        remedy="install its code as a package and load its weights alone, as safetensors: see modelguard convert",
+    )
 
 
 def _member(standing: Standing, asked: Mapping[str, Any]) -> str:
@@ -178,11 +194,15 @@ def _by_stream(stream: Any, gate: Gate) -> Found:
     return found
 
 
-def wrapped(call: Callable[..., Any], point: EntryPoint, original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function that stands in for an entry point."""
+def wrapped(
+    current: Callable[[], Callable[..., Any] | None], point: EntryPoint, original: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return the function that stands in for an entry point: it asks whoever decides when it is called, if anybody."""
 
     @functools.wraps(original)
     def stand_in(*args: Any, **options: Any) -> Any:
-        return call(point, original, args, options)
+        __tracebackhide__ = True  # as in `call`
+        call = current()
+        return original(*args, **options) if call is None else call(point, original, args, options)
 
     return stand_in

@@ -7,7 +7,7 @@ kept inside an object before the interception began is out of reach; the net see
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -48,11 +48,15 @@ def start(call: Call) -> None:
 
 
 def stop() -> None:
-    """Put everything back."""
+    """Put everything back, also where a stand-in was imported by name meanwhile."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Watcher)]
     for owner, name, original, stand_in in reversed(_state.undo):
         if vars(owner).get(name, _ABSENT) is stand_in:
             setattr(owner, name, original)
+    originals = {id(stand_in): original for _, _, original, stand_in in _state.undo}
+    for module, name, value in _names():
+        if id(value) in originals:
+            setattr(module, name, originals[id(value)])
     _state.undo.clear()
     _state.done.clear()
     _state.call = None
@@ -70,9 +74,9 @@ def _wrap(module: ModuleType, point: EntryPoint) -> None:
         return  # another version of the framework, which has it elsewhere
     _state.done.add(point.name)
     if isinstance(original, classmethod):
-        _put(owner, name, original, classmethod(wrapped(_state.call, point, original.__func__)))
+        _put(owner, name, original, classmethod(wrapped(_deciding, point, original.__func__)))
         return
-    stand_in = wrapped(_state.call, point, original)
+    stand_in = wrapped(_deciding, point, original)
     _put(owner, name, original, stand_in)
     if not owners:
         _rebind(original, stand_in)
@@ -80,12 +84,20 @@ def _wrap(module: ModuleType, point: EntryPoint) -> None:
 
 def _rebind(original: Any, stand_in: Any) -> None:
     """Put the stand-in wherever a module has imported the original by name."""
+    for module, name, value in _names():
+        if value is original:
+            _put(module, name, original, stand_in)
+
+
+def _names() -> Iterator[tuple[ModuleType, str, Any]]:
+    """Yield every name of every module that is imported, but those of modelguard."""
     for module in [*sys.modules.values()]:
-        if not isinstance(module, ModuleType) or module.__name__.startswith("modelguard."):
-            continue
-        for name, value in [*vars(module).items()]:
-            if value is original:
-                _put(module, name, original, stand_in)
+        if isinstance(module, ModuleType) and not module.__name__.startswith("modelguard."):
+            yield from ((module, name, value) for name, value in [*vars(module).items()])
+
+
+def _deciding() -> Call | None:
+    return _state.call
 
 
 def _put(owner: Any, name: str, original: Any, stand_in: Any) -> None:

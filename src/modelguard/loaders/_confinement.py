@@ -8,7 +8,7 @@ error goes on without the network; the attempt is then in the log as a warning.
 
 What it cannot see: native code that calls the C library itself (a CUDA library, the Rust part of the Hub client, an
 onnxruntime custom operator), a child process, and a thread of a pool that was there before the load. A hook cannot be
-removed, so one is installed on first use, and it looks at nothing while no load is running.
+removed; the one of the process (`auditing`) looks at nothing of this while no load is running.
 
 Other threads are left alone. The confinement belongs to the context (`contextvars`) of the thread that loads, and
 passes on to the threads started by it, until the load ends. Python 3.11 has no audit event for the start of a thread:
@@ -30,6 +30,7 @@ from weakref import WeakKeyDictionary
 
 from attrs import define, field
 
+from modelguard.auditing import listen, silence
 from modelguard.terms.artifact import printable
 from modelguard.terms.errors import ModelRefused
 
@@ -108,11 +109,11 @@ def _enter() -> None:
     global _running, _installed  # noqa: PLW0603  # a hook and an environment are of the process, not of an object
     with _lock:
         if not _installed:
-            sys.addaudithook(_hook)
             if sys.version_info < (3, 12):
                 _watch_thread_starts()
             _installed = True
         if _running == 0:
+            listen("confinement", dict.fromkeys((*REFUSED, *_THREAD_EVENTS), _hook))
             for name, value in ENVIRONMENT.items():
                 _environment[name] = os.environ.get(name)
                 os.environ[name] = value
@@ -125,6 +126,7 @@ def _leave() -> None:
         _running -= 1
         if _running:
             return
+        silence("confinement")
         for name, value in _environment.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -134,8 +136,6 @@ def _leave() -> None:
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _running or (event not in REFUSED and event not in _THREAD_EVENTS):
-        return
     confinement = _confinement()
     if confinement is None:
         return

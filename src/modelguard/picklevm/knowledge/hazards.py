@@ -78,6 +78,9 @@ _WALKS = words(
     "__init_subclass__ __setstate__ gi_frame cr_frame ag_frame tb_frame f_globals f_builtins mro"
 )
 
+WALKS = _WALKS | _WALK_MODULES | {f"_{name}" for name in _WALK_MODULES}
+"""The plain names that are dangerous wherever they are: exactly those for which `danger_of` finds a walk."""
+
 
 @cache
 def _listed() -> tuple[dict[str, Hazard], dict[str, Hazard]]:
@@ -115,6 +118,31 @@ def danger_of(module: str, name: str) -> Hazard | None:
     if any(step in _WALKS or step.removeprefix("_") in _WALK_MODULES or step in _WALK_MODULES for step in steps):
         return Hazard("attribute-walk", DANGERS["attribute-walk"], "GHSA-5j3x-jp52-966f")
     return _of_prefix(full, names) or _of_module(module, modules)
+
+
+def suspects(module: str) -> frozenset[str] | None:
+    """Return the plain names of a module, other than `WALKS`, of which `danger_of` may know something; None for all.
+
+    Plain is an ASCII identifier without dots. What is rated only by its module counts as unknown here.
+    """
+    names, modules = _listed()
+    steps = module.split(".")
+    prefixes = [".".join(steps[: count + 1]) for count in range(len(steps))]
+    if not module.isascii() or not all(step.isidentifier() for step in steps):
+        return None
+    if any(prefix in names or prefix in modules for prefix in prefixes):
+        return None
+    found = _by_module().get(module, frozenset())
+    return found | (suspects("builtins") or frozenset()) if module == "__builtin__" else found
+
+
+@cache
+def _by_module() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for full in _listed()[0]:
+        module, _, name = full.rpartition(".")
+        found.setdefault(module, set()).add(name)
+    return {module: frozenset(names) for module, names in found.items()}
 
 
 def _of_prefix(full: str, names: dict[str, Hazard]) -> Hazard | None:
