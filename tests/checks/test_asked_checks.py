@@ -100,7 +100,7 @@ def test_a_class_of_danger_that_nobody_has_rated_is_critical(permission: str) ->
         ("configuration", "", Severity.MEDIUM),
         ("configuration", "call-by-name", Severity.HIGH),
         ("configuration", "process", Severity.CRITICAL),
-        ("install", "", Severity.LOW),
+        ("install", "", Severity.INFO),
         ("install", "other-index", Severity.MEDIUM),
         ("network", "network", Severity.HIGH),
     ],

@@ -304,3 +304,13 @@ def test_any_bytes_give_facts(data: bytes, path: str) -> None:
 @given(st.text(alphabet="<>!&;ENTIYSM\"' xsvgonload=/[]"))
 def test_any_markup_gives_facts(text: str) -> None:
     facts_of("a.svg", "<svg>" + text)
+
+
+@pytest.mark.parametrize("name", ["vocab/lookups.bin", "vocab/key2row"])
+def test_an_empty_part_of_a_vocabulary_is_messagepack(name: str) -> None:
+    assert formats_of(facts_of(name, b"\x80")) == ("msgpack",)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "vocab/lookups.bin.txt"])
+def test_one_byte_under_another_name_is_not(name: str) -> None:
+    assert "msgpack" not in formats_of(facts_of(name, b"\x80"))

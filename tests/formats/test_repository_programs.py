@@ -254,3 +254,20 @@ def test_a_key_of_toml_with_very_many_parts_is_not_parsed() -> None:
     assert "parts" in fact.reason
     for near in ("a" + ".a" * 30 + " = 1\n", "[a.b]\nc.d = 1\n" + "".join(f"e.f{n} = 1.5\n" for n in range(99))):
         assert not of_kind(facts_of("a.toml", near), Unread)
+
+
+def test_a_further_list_is_no_reason_to_ask_when_it_lies_beside_and_is_read_itself() -> None:
+    def hazards(line: str, *others: str) -> list[str]:
+        return [fact.hazard for fact in of_kind(facts_of("m/requirements.txt", line, others), Asks)]
+
+    assert hazards("-r requirements-dev.txt\n", "m/requirements-dev.txt") == []
+    assert hazards("-r requirements-dev.txt\n") == ["other-index"]
+    assert hazards("-r notes.txt\n", "m/notes.txt") == ["other-index"], "notes.txt is not read as a list"
+    assert hazards("-r ../requirements.txt\n", "requirements.txt") == ["other-index"]
+    assert hazards("-c constraints.txt\n-e .\n", "m/constraints.txt") == ["other-index"]
+
+
+@pytest.mark.parametrize("text", ["dependencies: 5\n", "dependencies: {a: 1}\n", "dependencies:\n- pip: 7\n- 3\n"])
+@pytest.mark.parametrize("name", ["python_env.yaml", "conda.yaml"])
+def test_an_environment_of_another_shape_is_read_without_a_fault(name: str, text: str) -> None:
+    assert not of_kind(facts_of(name, text), Unread)

@@ -34,7 +34,7 @@ _JUDGEMENT = Judgement(
     permission="install",
     sentence="The model asks for packages,",
     advice="install from your own lock of packages",
-    otherwise=Severity.LOW,
+    otherwise=Severity.INFO,  # ordinary packages by name: recorded, and shown when they become more
     severities=_SEVERITIES,
 )
 

@@ -58,15 +58,18 @@ def _conda(value: Any, place: Place) -> Iterator[Fact]:
     lines: list[str] = []
     for entry in dependencies if isinstance(dependencies, list) else []:
         inner = entry.get("pip") if isinstance(entry, dict) else None
-        lines.extend([entry] if isinstance(entry, str) else [part for part in inner or [] if isinstance(part, str)])
-    yield from asked_to_install(lines, place.content, "conda")
+        lines.extend([entry] if isinstance(entry, str) else _texts(inner))
+    yield from asked_to_install(lines, place.content, "conda", place.paths)
 
 
 def _python_env(value: Any, place: Place) -> Iterator[Fact]:
     if isinstance(value, dict):
         for key in ("build_dependencies", "dependencies"):
-            lines = [line for line in value.get(key) or [] if isinstance(line, str)]
-            yield from asked_to_install(lines, place.content, "pip")
+            yield from asked_to_install(_texts(value.get(key)), place.content, "pip", place.paths)
+
+
+def _texts(value: Any) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def _kitfile(value: Any, place: Place) -> Iterator[Fact]:

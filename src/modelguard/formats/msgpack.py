@@ -8,6 +8,7 @@ Format: https://github.com/msgpack/msgpack/blob/master/spec.md
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from posixpath import basename
 
 from attrs import define, frozen
 
@@ -23,6 +24,7 @@ VALUES = 20_000_000
 
 _SHORT = 64
 _TRIED = 100_000
+_OFTEN_EMPTY = frozenset({"lookups.bin", "key2row"})  # parts of a vocabulary of spaCy that has none
 _ENDINGS = (".msgpack", ".mpk")
 
 # First byte -> kind and width of the length that follows.
@@ -64,6 +66,8 @@ class _Level:
 def accepts(content: Content) -> bool:
     """Tell by a map or list at the beginning whose values fill the content exactly; by the ending, by the beginning."""
     head = content.head(1)
+    if content.size == 1 and head in (b"\x80", b"\x90"):
+        return basename(content.name) in _OFTEN_EMPTY
     if not head or not (0x81 <= head[0] <= 0x8F or 0x91 <= head[0] <= 0x9F or head[0] in (0xDC, 0xDD, 0xDE, 0xDF)):
         return False
     if content.name.lower().endswith(_ENDINGS):

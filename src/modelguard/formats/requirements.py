@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from posixpath import basename
 
-from modelguard.formats._requirements import asked_to_install
+from modelguard.formats._requirements import asked_to_install, is_list
 from modelguard.formats._text import is_text, text_of
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact
 
-_NAMES = re.compile(
-    r"(?:.*[-_.])?requirements?(?:[-_.].*)?\.(?:txt|in|pip)|constraints.*\.txt|(?:pre-)?packages\.txt|pipfile"
-)
 _INSTALLERS = {"packages.txt": "apt", "pre-packages.txt": "apt", "pipfile": "pipenv"}
 
 
 def accepts(content: Content) -> bool:
     """Tell by the name: a list of packages is a list of words."""
-    return bool(_NAMES.fullmatch(basename(content.name).lower())) and is_text(content)
+    return is_list(content.name) and is_text(content)
 
 
 def read(content: Content, walk: Walk) -> Iterable[Fact]:
@@ -28,7 +24,7 @@ def read(content: Content, walk: Walk) -> Iterable[Fact]:
     text = text_of(content, 1 << 20).replace("\\\r\n", " ").replace("\\\n", " ")
     walk.budget.spend_time()
     installer = _INSTALLERS.get(basename(content.name).lower(), "pip")
-    yield from asked_to_install(text.splitlines(), content, installer)
+    yield from asked_to_install(text.splitlines(), content, installer, walk.paths)
 
 
 FORMAT = Format(
