@@ -38,6 +38,8 @@ def _accepts(content: Content) -> bool:
 
 
 def _read(content: Content, walk: Walk) -> Iterator[Fact]:
+    if not _accepts(content):
+        raise ReadError(f"{NAME}: begins like none of the forms")
     cursor = Cursor(content, at=4)
     kind, versions = _MAGICS[content.head(4)]
     version = cursor.unsigned(4) if versions else 0
