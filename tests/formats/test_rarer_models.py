@@ -291,7 +291,7 @@ def test_other_bytes_are_no_networks(data: bytes) -> None:
 
 def test_a_description_that_is_broken_is_unread() -> None:
     assert unread(read(CAFFE_TEXT, PROTOTXT.encode() + b"layer {"))
-    assert unread(read(CAFFE_TEXT, PROTOTXT.encode() + b"\xff"))
+    assert not CAFFE_TEXT.accepts(content_of(PROTOTXT.encode() + b"\xff", "net.prototxt"))
 
 
 # --- RKNN ------------------------------------------------------------------------------------------------------

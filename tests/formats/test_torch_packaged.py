@@ -31,9 +31,11 @@ def described(
     path: str = "weight_0", sizes: tuple[Any, ...] = (3,), strides: tuple[Any, ...] = (1,), **changes: Any
 ) -> bytes:
     meta = {
-        "dtype": 7, "sizes": [{"as_int": size} for size in sizes], "strides": [{"as_int": stride} for stride in strides],
+        "dtype": 7,
+        "sizes": [{"as_int": size} for size in sizes],
+        "strides": [{"as_int": stride} for stride in strides],
         "storage_offset": {"as_int": changes.pop("offset", 0)},
-    }  # fmt: skip
+    }
     return json.dumps(
         {"config": {"w": {"path_name": path, "use_pickle": False, "tensor_meta": meta, **changes}}}
     ).encode()
