@@ -10,6 +10,7 @@ Source: CWE-1333 (https://cwe.mitre.org/data/definitions/1333.html).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from attrs import define, field
 
@@ -22,12 +23,12 @@ MANY = 1000
 """Repetitions with a bound as high as this count as if they had none."""
 
 _TOKEN = re.compile(
-    r"""(?P<escape>\\(?:[pPx]\{[^}]*\}|[xu][0-9A-Fa-f]{2,4}|.))
-    |(?P<set>\[\^?\]?(?:\[:[^\]]*:\]|\\.|[^\]\\\[]|\[(?:\\.|[^\]\\])*\])*\])
-    |(?P<open>\((?:\?(?:[:>=!|]|<[=!]|P?<[A-Za-z_]\w*>|[a-zA-Z-]*:|[a-zA-Z-]+(?=\))))?)
+    r"""(?P<escape>\\(?:[pPx]\{[^}]{0,64}\}|[xu][0-9A-Fa-f]{2,4}|.|\Z))
+    |(?P<set>\[)
+    |(?P<open>\((?:\?(?:[:>=!|]|<[=!]|P?<[A-Za-z_]\w{0,64}>|[a-zA-Z-]{0,16}:|[a-zA-Z-]{1,16}(?=\))))?)
     |(?P<close>\))
     |(?P<bar>\|)
-    |(?P<repeat>(?:[*+?]|\{\d*(?:,\d*)?\})[?+]?)
+    |(?P<repeat>(?:[*+?]|\{\d{0,9}(?:,\d{0,9})?\})[?+]?)
     |(?P<one>.)""",
     re.VERBOSE | re.DOTALL,
 )
@@ -58,8 +59,7 @@ def trouble_in(pattern: str) -> str:
         raise BudgetSpent(f"a pattern of {len(pattern)} characters is more than the {LONGEST} that are judged")
     groups = [_Group("")]
     closed: _Group | None = None
-    for match in _TOKEN.finditer(pattern):
-        kind, text = match.lastgroup, match[0]
+    for kind, text in _tokens(pattern):
         before, closed = closed, None
         if kind == "open":
             if len(groups) > DEEPEST:
@@ -79,6 +79,37 @@ def trouble_in(pattern: str) -> str:
         else:
             _stands(groups[-1], text)
     return ""
+
+
+def _tokens(pattern: str) -> Iterator[tuple[str, str]]:
+    """Yield kind and text of each part, in one pass: a set is one part, however deep sets lie in it."""
+    at = 0
+    while at < len(pattern):
+        match = _TOKEN.match(pattern, at)
+        kind, end = (match.lastgroup or "one", match.end()) if match else ("one", at + 1)
+        if kind == "set":
+            end = _end_of_set(pattern, at)
+        yield kind, pattern[at:end]
+        at = end
+
+
+def _end_of_set(pattern: str, at: int) -> int:
+    """Return where the set that begins at `at` ends; one that is never closed reaches to the end."""
+    depth, here = 0, at
+    while here < len(pattern):
+        character = pattern[here]
+        if character == "\\":
+            here += 1
+        elif character == "[":
+            depth += 1
+            here += pattern.startswith("^", here + 1)
+            here += pattern.startswith("]", here + 1)  # a bracket that stands first is meant as itself
+        elif character == "]":
+            depth -= 1
+            if not depth:
+                return here + 1
+        here += 1
+    return len(pattern)
 
 
 _APART = ("(?>", "(?=", "(?!", "(?<=", "(?<!")  # what gives nothing back, or takes nothing

@@ -26,7 +26,10 @@ _CONFIGURATION = re.compile(r"(?P<folder>(?:[^/]+/)?data/(?:weights|constants)/)
 _LARGEST_CONFIGURATION = 64 << 20
 _MOST_MEMBERS = 200_000
 _LARGEST = (1 << 63) - 1
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+# How torch.export calls the members with numbers; another name is read like any member.
+_NUMBERED = re.compile(r"[a-z_]{1,40}_\d{1,9}\Z")
+# Before torch 2.8 the program stood at the top of the archive.
+_EXPORT = re.compile(r"(?:[^/]+/archive_format|(?:[^/]+/)?serialized_exported_program\.json)\Z")
 
 # ScalarType of torch/_export/serde/schema.py -> name and bytes of one element.
 _TYPES: dict[int, tuple[str, int]] = {
@@ -68,13 +71,18 @@ def package_members(content: Content, entries: Iterable[Entry]) -> tuple[tuple[E
     return tuple(pickles), storages
 
 
+def is_exported(content: Content) -> bool:
+    """Tell whether an archive has a record that only torch.export writes."""
+    return any(_EXPORT.match(name) for name in member_names(content))
+
+
 def weights(content: Content) -> dict[str, tuple[Weight, ...]]:
     """Return the tensors that programs of torch.export list, by the name of the member with their numbers."""
     return content.once(_weights)
 
 
 def _weights(content: Content) -> dict[str, tuple[Weight, ...]]:
-    if not any(_CONFIGURATION.match(name) for name in member_names(content)):
+    if not is_exported(content):
         return {}
     found: dict[str, tuple[Weight, ...]] = {}
     for entry in open_archive(content, _MOST_MEMBERS).entries:
@@ -95,7 +103,7 @@ def _listed(content: Content, entry: Entry) -> list[tuple[str, Weight]]:
     found = []
     for name, described in listed.items() if isinstance(listed, dict) else ():
         member = described.get("path_name") if isinstance(described, dict) else None
-        if isinstance(member, str) and _PLAIN.match(member) and described.get("use_pickle") is False:
+        if isinstance(member, str) and _NUMBERED.match(member) and described.get("use_pickle") is False:
             weight = _weight(name, described.get("tensor_meta"))
             if weight is not None:
                 found.append((member, weight))

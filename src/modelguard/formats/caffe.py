@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from modelguard.formats._caffe_layers import file_named, python_layer
 from modelguard.formats._protobuf import BYTES, VARINT, Schema, Wire, has_shape
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
@@ -87,6 +87,7 @@ FORMAT = Format(
     title="Caffe network",
     reads="every layer of both forms of the schema",
     looks_for="layers that call Python, files that layers read or write",
+    clue=Clue(first=b"\x0a\x12\xa2"),
     accepts=_accepts,
     read=_read,
     endings=(".caffemodel",),

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from modelguard.formats._caffe_layers import FILES, file_named, python_layer
 from modelguard.formats._references import reference
+from modelguard.formats._text import is_text
 from modelguard.formats._text_proto import text_fields
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -26,9 +27,9 @@ _SOLVER_FILES = frozenset({"net", "train_net", "test_net", "train_state", "weigh
 
 
 def _accepts(content: Content) -> bool:
-    head = content.head(content.ahead(0, 1 << 16))
-    if b"\0" in head[:4096]:
+    if not content.once(is_text):
         return False
+    head = content.head(content.ahead(0, 1 << 16))
     if content.name.lower().endswith(".prototxt"):
         return b":" in head or b"{" in head
     return _LAYER.search(head) is not None and _OF_LAYERS.search(head) is not None and b"meta_graphs" not in head
@@ -69,6 +70,7 @@ FORMAT = Format(
     title="Caffe network as text",
     reads="every field of a description of a network or of its training",
     looks_for="layers that call Python, files that layers read or write",
+    clue=Clue(endings=(".prototxt",), when=is_text),
     accepts=_accepts,
     read=_read,
     endings=(".prototxt",),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.formats._protobuf import BYTES, VARINT, Message, Schema, Wire, has_shape
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
@@ -93,6 +93,7 @@ FORMAT = Format(
     title="CNTK",
     reads="every entry of the dictionary of version 2",
     looks_for="functions that Python or a shared library has to bring",
+    clue=Clue(first=b"B\x08\x12"),
     accepts=_accepts,
     read=_read,
 )

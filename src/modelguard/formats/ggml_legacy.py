@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.formats._cursor import Cursor
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.formats.gguf import TYPES
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import Content
@@ -38,6 +38,8 @@ def _accepts(content: Content) -> bool:
 
 
 def _read(content: Content, walk: Walk) -> Iterator[Fact]:
+    if not _accepts(content):
+        raise ReadError(f"{NAME}: begins like none of the forms")
     cursor = Cursor(content, at=4)
     kind, versions = _MAGICS[content.head(4)]
     version = cursor.unsigned(4) if versions else 0
@@ -102,6 +104,7 @@ FORMAT = Format(
     title="GGML before GGUF",
     reads="parameters, tokens and every tensor of LLaMA's layout; other layouts of the same magic are unread",
     looks_for="counts, lengths and shapes that do not fit the file",
+    clue=Clue(first=bytes({magic[0] for magic in _MAGICS})),
     accepts=_accepts,
     read=_read,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.formats._cursor import Cursor
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -134,6 +134,7 @@ FORMAT = Format(
     title="MXNet arrays",
     reads="the shape, type and place of every array, dense or sparse, and all names",
     looks_for="shapes that overflow, arrays that are cut off, names that do not fit, bytes behind the end",
+    clue=Clue(first=_LIST[:1]),
     accepts=_accepts,
     read=_read,
 )

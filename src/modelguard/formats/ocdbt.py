@@ -16,7 +16,7 @@ from attrs import evolve
 from modelguard.formats._crc32c import crc32c
 from modelguard.formats._cursor import Cursor, over
 from modelguard.formats._references import reference
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.formats.zstd import expansion
 from modelguard.terms.artifact import Location
 from modelguard.terms.content import CHUNK, Content
@@ -39,11 +39,16 @@ _MOST_TOLD = 50
 def _accepts(content: Content) -> bool:
     if content.head(4) == _MANIFEST:
         return True
-    if content.location.members or not _DATA_FILE.match(content.location.path):
+    if not _is_data_file(content):
         return False
     return any(
         _MAGIC.search(content.read(at, min(CHUNK + 3, content.size - at))) for at in range(0, content.size, CHUNK)
     )
+
+
+def _is_data_file(content: Content) -> bool:
+    """Tell by its path whether a file can be one in which TensorStore keeps values and nodes."""
+    return not content.location.members and _DATA_FILE.match(content.location.path) is not None
 
 
 def _read(content: Content, walk: Walk) -> Iterator[Fact]:
@@ -167,6 +172,7 @@ FORMAT = Format(
     title="OCDBT database",
     reads="manifests, and in data files every node of the tree, with the package zstandard when they are compressed",
     looks_for="data files outside the model",
+    clue=Clue(first=_MANIFEST[:1], when=_is_data_file),
     accepts=_accepts,
     read=_read,
     endings=(".ocdbt",),

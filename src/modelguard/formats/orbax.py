@@ -13,7 +13,7 @@ from typing import Any
 
 from modelguard.formats._json import objects, read_json
 from modelguard.formats._references import reference
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header
@@ -112,6 +112,7 @@ FORMAT = Format(
     title="Orbax checkpoint",
     reads="the descriptions of a checkpoint and of its tree, and specifications of TensorStore",
     looks_for="stores of arrays outside the model or on the network, handlers of other packages",
+    clue=Clue(first=SPACES + b"{["),
     accepts=_accepts,
     read=_read,
 )

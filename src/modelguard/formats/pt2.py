@@ -5,10 +5,9 @@ Weights are compared with the list that the program has of them; all other membe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from modelguard.formats._torch_packaged import Weight, is_number_member, weights
+from modelguard.formats._torch_packaged import Weight, is_exported, is_number_member, weights
 from modelguard.formats._zip_archive import Entry, member_names, open_archive
 from modelguard.formats._zip_records import has_directory
 from modelguard.formats.format import Clue, Format, Walk
@@ -16,14 +15,7 @@ from modelguard.formats.zip import read_entry
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Malformed, Member, Tensor
 
-# torch/export/pt2_archive/constants.py; before torch 2.8 the program stood at the top of the archive.
-_MARKS = re.compile(r"(?:[^/]+/archive_format|(?:[^/]+/)?serialized_exported_program\.json)\Z")
 _MACHINE_CODE = (".so", ".o", ".cubin", ".hsaco", ".spv", ".dll", ".dylib", ".cpp", ".cu")
-
-
-def accepts(content: Content) -> bool:
-    """Tell whether an archive has a record that only torch.export writes."""
-    return any(_MARKS.match(name) for name in member_names(content))
 
 
 def read(content: Content, walk: Walk) -> Iterator[Fact]:
@@ -79,7 +71,7 @@ PT2 = Format(
     reads="The list of its weights, and whether their numbers are there; other members are read through zip.",
     looks_for="That it is a program, members with machine code, weights that are missing or too short.",
     clue=Clue(when=has_directory),
-    accepts=accepts,
+    accepts=is_exported,
     read=read,
     endings=(".pt2",),
 )

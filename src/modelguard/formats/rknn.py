@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.formats._cursor import Cursor
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Fact, Header, Malformed
@@ -57,6 +57,7 @@ FORMAT = Format(
     title="RKNN",
     reads="the container and its description",
     looks_for="nothing in the program: it always needs a permission",
+    clue=Clue(first=b"RCV", begins=rb".{4}RKNN"),
     accepts=_accepts,
     read=_read,
     endings=(".rknn",),

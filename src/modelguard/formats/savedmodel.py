@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from modelguard.formats._json import parse_json
 from modelguard.formats._keras_config import keras_facts
-from modelguard.formats._protobuf import BYTES, VARINT, Message, Schema, Wire, first_bytes, has_shape
+from modelguard.formats._protobuf import BYTES, VARINT, Message, Piece, Schema, Wire, first_bytes, has_shape
 from modelguard.formats._references import reference
 from modelguard.formats._tensorflow_graph import GRAPH_SCHEMA, Graphs
 from modelguard.formats.format import Clue, Format, Walk
@@ -40,6 +40,7 @@ SCHEMA: Schema = {
     "objects": {1: "object"},
     "object": {4: "user_object"},
 }
+_GRAPH_SHAPE = {1: BYTES, 2: BYTES, 3: VARINT, 4: BYTES, 5: BYTES}
 RUN_AT_LOADING = ("saved_model_main_op", "legacy_init_op", "__saved_model_init_op")
 _PORT = re.compile(r":\d+$")
 
@@ -54,19 +55,35 @@ def _holds_a_graph(content: Content) -> bool:
     try:
         for number, piece in wire.pieces(0, content.size, cut=True):
             if number == 2:
-                found = [one for one, _ in wire.pieces(piece.start, piece.start + piece.length, cut=True)]
-                return bool(found) and set(found) <= set(range(1, 8)) and 2 in found
+                found = dict(wire.pieces(piece.start, piece.start + piece.length, cut=True))
+                return bool(found) and set(found) <= set(range(1, 8)) and 2 in found and _is_graph(wire, found[2])
     except ReadError:
         return False
     return False
 
 
+def _is_graph(wire: Wire, piece: Piece) -> bool:
+    """Look whether the fields of a message are of the kinds that a graph's are; one that is cut off may be."""
+    if piece.wire != BYTES:
+        return False
+    try:
+        fields = wire.pieces(piece.start, piece.start + piece.length, cut=True)
+        return all(_GRAPH_SHAPE.get(number) == field.wire for number, field in fields)
+    except ReadError:
+        return True
+
+
 def _read(content: Content, walk: Walk) -> Iterator[Fact]:
+    yield from read_graphs(content, walk, "saved")
+
+
+def read_graphs(content: Content, walk: Walk, root: str) -> Iterator[Fact]:
+    """Yield the facts of a message of `SCHEMA` with graphs in it: a model, or one meta graph on its own."""
     graphs = Graphs()
     at = content.location
     notes: list[Message] = []
     key = ""
-    for message in Wire(content, walk.budget).messages(SCHEMA, "saved"):
+    for message in Wire(content, walk.budget).messages(SCHEMA, root):
         match message.kind:
             case "info":
                 yield _header(message, at)

@@ -15,7 +15,7 @@ from typing import Any
 from modelguard.formats._json import objects, read_json
 from modelguard.formats._references import reference
 from modelguard.formats._tensorflow_ops import COMPUTING, REACHING
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header, Malformed, Permission, Tensor
@@ -121,6 +121,7 @@ FORMAT = Format(
     title="TensorFlow.js",
     reads="the manifest of numbers and every operator of a graph",
     looks_for="files of numbers outside the model or at addresses, operators that need code or reach beyond numbers",
+    clue=Clue(first=SPACES + b"{"),
     accepts=_accepts,
     read=_read,
 )

@@ -13,7 +13,7 @@ from attrs import define, field
 
 from modelguard.formats._cursor import Cursor
 from modelguard.formats._torch7_numbers import Binary, Lines, Numbers
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import BudgetSpent, ReadError
@@ -179,6 +179,7 @@ FORMAT = Format(
     title="Torch7",
     reads="every object of the file, binary or as text",
     looks_for="functions as bytecode of Lua, classes that are no part of a network, bytes behind the object",
+    clue=Clue(first=b"\3\00434"),
     accepts=_accepts,
     read=_read,
     endings=(".t7",),

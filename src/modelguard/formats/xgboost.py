@@ -101,7 +101,7 @@ FORMAT = Format(
     title="XGBoost",
     reads="the whole model, as JSON or UBJSON; every array of every tree",
     looks_for="trees whose arrays do not fit together or lead outside, keys that stand twice",
-    clue=Clue(first=SPACES + b"{b"),
+    clue=Clue(first=SPACES + b"{"),
     accepts=_accepts,
     read=_read,
     endings=(".ubj", ".xgb"),

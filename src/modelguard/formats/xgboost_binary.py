@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 
 from modelguard.formats._cursor import Cursor
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -116,6 +116,7 @@ FORMAT = Format(
     title="XGBoost (binary)",
     reads="the parameters, every tree and every attribute",
     looks_for="nodes that lead outside their tree, counts that do not fit, bytes behind the model",
+    clue=Clue(first=MAGIC[:1]),
     accepts=_accepts,
     read=_read,
     endings=(".xgb",),

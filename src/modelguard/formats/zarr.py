@@ -14,7 +14,7 @@ from typing import Any
 
 from modelguard.formats._json import objects, read_json
 from modelguard.formats._references import reference
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header, Malformed, RawNumbers
@@ -131,6 +131,7 @@ FORMAT = Format(
     title="Zarr array",
     reads="descriptions of arrays and groups, and which files beside them are chunks",
     looks_for="codecs that unpickle or come from plug-ins, chunks that lie outside the model",
+    clue=Clue(first=SPACES + b"{"),
     accepts=_accepts,
     read=_read,
     whole_names=(".zarray", "zarr.json"),
