@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +31,7 @@ CALLS: dict[str, tuple[str, str, str]] = {
         "load(Path(path))",
         "False",
     ),
+    "torch.load": ("import torch", "torch.load(path, weights_only=False)", "False"),
     "picklescan": (
         "from picklescan.scanner import scan_file_path",
         "scan_file_path(path)",
@@ -52,7 +54,8 @@ CALLS: dict[str, tuple[str, str, str]] = {
         "any('critical' in str(one.severity).lower() for one in found)",
     ),
 }
-OWN = ("modelguard", "loads")
+OWN = ("modelguard", "loads", "torch.load")
+"""This one and the yardsticks, which run in the Python of the benchmark."""
 PEERS = tuple(name for name in CALLS if name not in OWN)
 
 RUNNER = """
@@ -145,7 +148,8 @@ def tools(peers: list[str], folder: Path) -> dict[str, tuple[Tool, str]]:
     """Return the tools with their versions, this one and the yardstick first; installs what is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "bench.log"
-    found = {name: (Tool(name, Path(sys.executable), log=log), "") for name in OWN}
+    own = OWN if find_spec("torch") else OWN[:2]
+    found = {name: (Tool(name, Path(sys.executable), log=log), "") for name in own}
     for name in peers:
         python, version = install(name, folder)
         found[name] = (Tool(name, python, log=log), version)

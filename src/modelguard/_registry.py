@@ -15,8 +15,10 @@ Part = TypeVar("Part")
 
 
 @cache
-def parts(room: str, contract: type[Part]) -> tuple[Part, ...]:
+def parts(room: str, contract: type[Part], only: frozenset[str] | None = None) -> tuple[Part, ...]:
     """Return the parts of a room, such as `parts("modelguard.formats", Format)`, in order of module name.
+
+    `only` names the modules to look into, where a room calls each module as its part: the others are not imported.
 
     Modules whose name starts with an underscore are the room's own and hold no part. A module without a part is
     the contract itself or shared by its neighbours; a module with two is a mistake.
@@ -25,7 +27,7 @@ def parts(room: str, contract: type[Part]) -> tuple[Part, ...]:
     """
     found = []
     for entry in sorted(iter_modules(import_module(room).__path__), key=lambda entry: entry.name):
-        if entry.name.startswith("_"):
+        if entry.name.startswith("_") or (only is not None and entry.name not in only):
             continue
         module = import_module(f"{room}.{entry.name}")
         here = [value for value in vars(module).values() if isinstance(value, contract)]

@@ -34,7 +34,7 @@ def feed() -> None:
 @gate_options
 def show(**options: Any) -> int:
     """Show the feeds of the policy: records, age, signer, and what could not be read."""
-    from modelguard.collectors.advisories import open_feed  # only once the command runs
+    from modelguard.collectors.asking_feeds import open_feed  # only once the command runs
     from modelguard.terms.errors import ModelguardError, PolicyError
 
     gate = open_gate(options)
@@ -100,7 +100,7 @@ def _feeds(gate: Gate, names: Sequence[str]) -> tuple[Feed, ...]:
 
 def _update(one: Feed, gate: Gate) -> None:
     from modelguard.advisories.feeds import note_of, read_feed, write_note  # only once the command runs
-    from modelguard.collectors.advisories import open_feed
+    from modelguard.collectors.asking_feeds import open_feed
 
     if not one.url:
         raise click.UsageError(f"{one.name}: has no url in the policy")

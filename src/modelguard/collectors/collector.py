@@ -7,17 +7,21 @@ a fact as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from modelguard.licenses.lineage import Known
-from modelguard.lock import Entry
-from modelguard.policy.settings import Policy
 from modelguard.terms.artifact import Snapshot
 from modelguard.terms.content import Budget
 from modelguard.terms.facts import Fact
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from modelguard.licenses.lineage import Known
+    from modelguard.lock import Entry
+    from modelguard.policy.settings import Policy
 
 
 @frozen(kw_only=True)

@@ -57,4 +57,4 @@ def name_faults(name: str) -> Iterator[str]:
 
 def twin_key(name: str) -> str:
     """Return what file systems that ignore case or Unicode form compare by."""
-    return unicodedata.normalize("NFC", name).casefold()
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()

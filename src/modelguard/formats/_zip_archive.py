@@ -25,7 +25,6 @@ from modelguard.terms.errors import BudgetSpent, ReadError
 
 Origin: TypeAlias = Literal["directory", "local header", "orphan"]
 _PADDING = 1 << 16
-_EXTRA = 68  # bytes of extra fields that are read with a local header: torch aligns to 64
 _ORPHANS = 10_000
 # Who owns bytes that are not a member's.
 _END, _COMMENT, _DIRECTORY = "the end record", "the comment", "the directory"
@@ -244,31 +243,26 @@ def _survey_record(survey: _Survey, record: Record, at: int) -> None:
     if is_far(content, record, at):
         _survey_far(survey, record, at)
         return
-    header = records.local(content, at, len(record.raw_name) + _EXTRA)
+    after = records.agreed_end(content, record, at)
+    if after is not None and not record.flags & STREAMED:
+        survey.entries.append(_fitted(survey, _entry(record, record, at, "directory", after)))
+        survey.spans.append((at, min(after + record.compressed, content.size), repr(name)))
+        return
+    header = records.local(content, at)
     if header is None:
         survey.fault("zip-no-local-header", f"{name!r}: no local header at {at}")
         return
-    entry = _entry(record, header, at, "directory")
+    survey.faults.extend(differences(record, header))
+    entry = _entry(record, header, at, "directory", header.after)
     survey.entries.append(_fitted(survey, entry))
-    if header.extra_differs or not record.agrees(header):
-        survey.faults.extend(differences(record, header))
-        for variant in _variants(entry, record, header):
-            survey.entries.append(_fitted(survey, variant))
+    for variant in _variants(entry, record, header):
+        survey.entries.append(_fitted(survey, variant))
     survey.spans.append((at, _span_end(survey, record, header), repr(name)))
 
 
 def _survey_far(survey: _Survey, record: Record, at: int) -> None:
     start = at + 30 + len(record.raw_name)
-    entry = Entry(
-        name=record.name,
-        method=record.method,
-        crc=record.crc,
-        start=start,
-        compressed=record.compressed,
-        expanded=record.expanded,
-        header=at,
-        far=True,
-    )
+    entry = evolve(_entry(record, record, at, "directory", start), far=True)
     survey.entries.append(_fitted(survey, entry))
     survey.far.append(survey.entries[-1])
 
@@ -284,12 +278,12 @@ def _claim_far(survey: _Survey) -> None:
         survey.notes.append(("zip-far-headers", detail))
 
 
-def _entry(record: Record, header: Record, at: int, origin: Origin) -> Entry:
+def _entry(record: Record, header: Record, at: int, origin: Origin, start: int) -> Entry:
     return Entry(
         name=record.name,
         method=record.method,
         crc=record.crc,
-        start=header.after,
+        start=start,
         compressed=record.compressed,
         expanded=record.expanded,
         header=at,
@@ -300,7 +294,7 @@ def _entry(record: Record, header: Record, at: int, origin: Origin) -> Entry:
 
 def _variants(entry: Entry, record: Record, header: Record) -> Iterator[Entry]:
     """Yield the member as its local header describes it, if that is another name or other bytes."""
-    local = _entry(header, header, entry.header, "local header")
+    local = _entry(header, header, entry.header, "local header", header.after)
     if header.flags & STREAMED and is_unknown(header):
         local = evolve(local, compressed=record.compressed, expanded=record.expanded, crc=record.crc)
     keys = [(each.name, each.method, each.compressed) for each in (entry, local)]
@@ -388,7 +382,7 @@ def _sweep(survey: _Survey) -> None:
             survey.fault("zip-orphan", f"{header.name!r} at {at} is in no directory")
             unknown = bool(header.flags & STREAMED) and is_unknown(header)
             length = end - header.after if unknown else min(header.compressed, end - header.after)
-            survey.entries.append(evolve(_entry(header, header, at, "orphan"), compressed=length))
+            survey.entries.append(evolve(_entry(header, header, at, "orphan", header.after), compressed=length))
 
 
 def _marks(content: Content, start: int, end: int) -> Iterator[int]:

@@ -17,6 +17,8 @@ _PADDING_OF_TORCH = 512
 
 def is_far(content: Content, record: Record, at: int) -> bool:
     """Tell whether the records around some numbers are a trip away, which only confirms where the numbers begin."""
+    if not content.remote:
+        return False
     numbers = record.method == STORED and not record.flags & ENCRYPTED and _STORAGE.match(record.name)
     return bool(numbers) and not content.is_near(at, 30 + len(record.raw_name) + record.compressed + _PADDING_OF_TORCH)
 

@@ -36,8 +36,10 @@ WINDOW = 1 << 17
 
 _DIRECTORY_LIMIT = 1 << 26
 _ENDS = 64
+_EXTRA = 68  # bytes of extra fields that are read with a local header: torch aligns to 64
 _KEPT = 10_000  # records of a directory that are kept in memory
 _ZIP64, _UNICODE_PATH = b"\x01\x00", b"\x75\x70"  # kinds of extra fields
+_WIDE = b"\xff\xff\xff\xff"  # a size that stands in the zip64 extra field instead
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 
 
@@ -68,7 +70,7 @@ def _name_of(record: Record) -> str:
     return raw.decode("utf-8" if record.flags & UTF8 else "cp437", "backslashreplace")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)  # one with slots takes twice as long to make
 class Record:
     """What a directory record or a local header says about a member; sizes in bytes after the zip64 extra field.
 
@@ -92,16 +94,8 @@ class Record:
     name: str = field(init=False, default=Factory(_name_of, takes_self=True))
     """The name as Python's zipfile decodes it; bytes that are not valid are shown escaped."""
 
-    def agrees(self, header: Record) -> bool:
-        """Tell whether a local header says the same of a member as this record of the directory."""
-        return (
-            self.raw_name == header.raw_name
-            and self.compressed == header.compressed
-            and self.expanded == header.expanded
-            and self.crc == header.crc
-            and self.flags == header.flags
-            and self.method == header.method
-        )
+    shared: bytes = b""
+    """What a directory record and its local header both hold, from the flags to the length of the name."""
 
 
 def ends(content: Content) -> list[End]:
@@ -232,24 +226,38 @@ def _directory_record(data: bytes, at: int, start: int) -> Record:
     return Record(
         at=start + at, after=start + after, flags=flags, method=method, crc=crc, compressed=sizes[1],
         expanded=sizes[0], raw_name=raw_name, header=sizes[2], disk=disk, mode=attributes >> 16,
-        extra_differs=differs, unicode_name=unicode_name,
+        extra_differs=differs, unicode_name=unicode_name, shared=data[at + 8 : at + 30],
     )  # fmt: skip
 
 
-def local(content: Content, at: int, ahead: int = 0) -> Record | None:
-    """Return the local header at an offset, None when there is none or it does not fit.
+def agreed_end(content: Content, record: Record, at: int) -> int | None:
+    """Return where the local header at an offset ends when it says, bit by bit, what the record of the directory says.
 
-    `ahead` is how many bytes of name and extra fields are expected: they are then read together with the header.
+    None tells nothing but that a closer look is needed.
     """
+    names = _LOCAL.size + len(record.raw_name)
+    data = content.read(at, min(names + _EXTRA, content.size - at)) if 0 <= at < content.size else b""
+    if data[:4] != LOCAL or data[6:28] != record.shared or data[_LOCAL.size : names] != record.raw_name:
+        return None
+    if _WIDE in (record.shared[12:16], record.shared[16:20]):
+        return None
+    after = names + (data[28] | data[29] << 8)
+    extra = data[names:after]
+    if after > len(data) or _ZIP64 in extra or _UNICODE_PATH in extra:
+        return None
+    return at + after
+
+
+def local(content: Content, at: int) -> Record | None:
+    """Return the local header at an offset, None when there is none or it does not fit."""
     if not 0 <= at <= content.size - _LOCAL.size:
         return None
-    data = content.read(at, min(_LOCAL.size + ahead, content.size - at))
-    fields = _LOCAL.unpack_from(data)
+    fields = _LOCAL.unpack(content.read(at, _LOCAL.size))
     mark, _, flags, method, _, _, crc, compressed, expanded, names, extras = fields
     after = at + _LOCAL.size + names + extras
     if mark != LOCAL or after > content.size:
         return None
-    text = data[_LOCAL.size : after - at] if after - at <= len(data) else content.read(at + _LOCAL.size, names + extras)
+    text = content.read(at + _LOCAL.size, names + extras)
     sizes, differs, unicode_name = _extended([expanded, compressed], text[names:])
     return Record(
         at=at, after=after, flags=flags, method=method, crc=crc, compressed=sizes[1], expanded=sizes[0],

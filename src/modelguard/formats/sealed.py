@@ -55,9 +55,10 @@ _FIRST_BYTES = bytes(sorted({mark[0] for mark in _FIRST} | set(range(0x50, 0x60)
 
 def _has_further_mark(content: Content) -> bool:
     """Tell whether one of the marks that do not stand at the beginning is there."""
-    return any(
-        content.size >= offset + len(mark) and content.read(offset, len(mark)) == mark for offset, mark, _ in _FURTHER
-    )
+    for offset, mark, _ in _FURTHER:
+        if content.size >= offset + len(mark) and content.read(offset, len(mark)) == mark:
+            return True
+    return False
 
 
 def what_is(content: Content) -> str:

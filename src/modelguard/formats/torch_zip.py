@@ -104,14 +104,15 @@ def _read_storages(
     for record in records:
         key = record.key.rpartition("/")[2]
         storage = storages.accepted.get(key)
-        location = content.location.inside(record.entry.name)
         if storage is None:
+            location = content.location.inside(record.entry.name)
             detail = "no tensor of the pickle lies in this record"
             yield Noted(location=location, format="torch-zip", rule="torch-storage-unused", detail=detail)
             yield from read_entry(content, record.entry, walk)
             continue
         seen.add(key)
         if storage.size != record.entry.expanded or record.entry.method != STORED:
+            location = content.location.inside(record.entry.name)
             detail = f"the pickle says {storage.size} bytes, the record has {record.entry.expanded}"
             yield Malformed(location=location, format="torch-zip", rule="torch-storage-size", detail=detail)
             yield from read_entry(content, record.entry, walk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -12,18 +13,19 @@ from modelguard._registry import parts
 from modelguard.collectors.collector import Case, Collector
 from modelguard.guard.asking import findings_about
 from modelguard.guard.gate import Gate
-from modelguard.licenses.lineage import Known
-from modelguard.lock import Entry
 from modelguard.picklevm.knowledge.lookup import PROFILES
 from modelguard.policy.judging import Circumstances, judge
 from modelguard.policy.settings import Excuse
 from modelguard.sources.local import in_place
-from modelguard.sources.ranges import survey
 from modelguard.sources.source import source_for
 from modelguard.terms.artifact import Digest, HubRef, LocalRef, Location, ModelRef, Snapshot
 from modelguard.terms.errors import ModelguardError, PolicyError
 from modelguard.terms.facts import Dossier, Fact, Unread
 from modelguard.terms.verdict import Examination
+
+if TYPE_CHECKING:
+    from modelguard.licenses.lineage import Known
+    from modelguard.lock import Entry
 
 CONTENT_ONLY = ("contents",)
 """The collectors that look at nothing but the bytes."""
@@ -49,7 +51,11 @@ def examine(
         snapshot = in_place(found, gate.options)
     else:
         source = source_for(found)
-        fetch = survey if remote and isinstance(found, HubRef) else source.fetch
+        fetch = source.fetch
+        if remote and isinstance(found, HubRef):
+            from modelguard.sources.ranges import survey  # an HTTP client: only where there is something to fetch
+
+            fetch = survey
         snapshot = fetch(source.resolve(found, gate.options), gate.store, gate.options, {})
     return without_readers(examine_snapshot(snapshot, gate, collectors=collectors))
 
@@ -90,7 +96,7 @@ def examine_snapshot(
         look_up=look_up,
         gathered=[*facts],
     )
-    chosen = [one for one in _collectors() if (one.offline if collectors is None else one.name in set(collectors))]
+    chosen = [one for one in _collectors() if one.offline] if collectors is None else _named(collectors)
     dossier = Dossier(snapshot=snapshot, facts=tuple(gather(case, chosen)))
     findings = findings_about(dossier)
     verdict = judge(findings, gate.policy, _circumstances(case))
@@ -108,7 +114,7 @@ def examine_known(snapshot: Snapshot, gate: Gate, entry: Entry) -> Examination:
     Lock, signature, license and everything else that may change are asked each time.
     """
     key = tuple((one.path, one.digest) for one in snapshot.artifacts)
-    contents = [one for one in _collectors() if one.name in CONTENT_ONLY]
+    contents = _named(CONTENT_ONLY)
     facts = _KNOWN.get(key)
     if facts is None:
         case = Case(snapshot=snapshot, policy=gate.policy, today=gate.today, home=gate.home, entry=entry)
@@ -143,6 +149,11 @@ def default_profiles() -> frozenset[str]:
 
 def _collectors() -> tuple[Collector, ...]:
     return parts("modelguard.collectors", Collector)
+
+
+def _named(names: Iterable[str]) -> list[Collector]:
+    """Return the collectors of these names: each is in the module of its name, so that no other has to be loaded."""
+    return list(parts("modelguard.collectors", Collector, only=frozenset(names)))
 
 
 def _circumstances(case: Case) -> Circumstances:

@@ -12,7 +12,6 @@ from modelguard.lock import Entry, Lock
 from modelguard.policy.provenance import read_provenance
 from modelguard.policy.reading import find_policy, load_policy
 from modelguard.policy.settings import Policy
-from modelguard.signatures.lock_signature import require_signed_lock
 from modelguard.sources.source import Options, Progress, Quiet
 from modelguard.sources.store import Store
 from modelguard.terms.artifact import HubRef, LocalRef, ModelRef, parse_ref, printable
@@ -101,6 +100,8 @@ class Gate:
         if not provenance.lock_signers or not self.lock_path.exists():
             return self.read_lock()
         data = self.lock_path.read_bytes()
+        from modelguard.signatures.lock_signature import require_signed_lock  # only where there is a lock to verify
+
         require_signed_lock(self.lock_path, data, provenance, self.home)
         return Lock.parse(data, name=str(self.lock_path))
 

@@ -69,7 +69,7 @@ class Machine(Steps):
             self.recorder.dropped(popped)
         self._popped.clear()
         self.stack, self.marks = [], []
-        if self.at + 1 >= self.window.size:
+        if not self.keeps_memo or self.at + 1 >= self.window.size:
             self.memo = {}
 
     def _loop(self, start: int) -> int:

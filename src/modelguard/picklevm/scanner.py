@@ -52,6 +52,7 @@ def scan(
     machine = Machine(content, budget, recorder, interruption=interruption, persistent=persistent, carriers=found)
     told = _watched(machine, start)
     recorder = machine.recorder
+    machine.keeps_memo = True
     at, streams, broken = start, 0, -1
     carried: dict[int, Raw] = {}
     if start >= content.size:

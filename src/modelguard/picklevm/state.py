@@ -49,6 +49,8 @@ class State:
         self.at = 0
         self.frame_end = 0
         self.memoized = False
+        # Whether the memo is asked for after the pickle: only where others follow it.
+        self.keeps_memo = False
         self._popped: dict[int, Called] = {}
         self._accounted = 0
 
