@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelguard.advisories.fields import RecordFault
@@ -116,6 +116,7 @@ KEYS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, json_values | st.lists(st.dictionaries(KEYS, json_values, max_size=3), max_size=2)))
 def test_any_object_is_a_record_or_a_fault(record: dict[str, Any]) -> None:
     try:
@@ -126,6 +127,7 @@ def test_any_object_is_a_record_or_a_fault(record: dict[str, Any]) -> None:
     list(keys_of(found))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_any_bytes_are_a_record_or_a_fault(data: bytes) -> None:
     with pytest.raises(RecordFault):
