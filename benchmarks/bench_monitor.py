@@ -1,6 +1,6 @@
 """What a pass over many locked models costs: requests, seconds and memory, first, unchanged, and with some moved.
 
-    python benchmarks/bench_monitor.py [MODELS]
+    python benchmarks/bench_monitor.py [MODELS]       # 1,000 by default
 
 The local Hub runs in a process of its own, so that its memory and time are not the monitor's.
 """
@@ -8,13 +8,15 @@ The local Hub runs in a process of its own, so that its memory and time are not 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+
+from _table import Table, publish
 
 ORGANIZATIONS = 50
 
@@ -46,9 +48,8 @@ def serve(pipe: Connection, models: int) -> None:
             hub.requests.clear()
 
 
-def main() -> None:
-    """Print one line a pass."""
-    models = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+def passes(models: int) -> Iterator[list[str]]:
+    """Yield a row of the table for each pass."""
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(there, models), daemon=True)
     server.start()
@@ -65,9 +66,8 @@ def main() -> None:
         Entry(id=name, host=host, repo_id=identity, owner_id=owner, requested="main", revision=head)
         for name, identity, owner, head in rows
     ]
-    print(f"{models} models of {ORGANIZATIONS} organizations, 20 files each; load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as home:
-        for title in ("first pass", "unchanged", "one in a hundred moved" if models >= 1000 else "some moved"):
+        for title in ("first pass", "unchanged", "10 models have moved"):
             if title.endswith("moved"):
                 here.send("move")
                 here.recv()
@@ -78,14 +78,37 @@ def main() -> None:
             seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
             here.send("count")
             total, of_models = here.recv()
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(
-                f"{title}: {total} requests ({of_models / models:.3f} a model, {total - of_models} for organizations), "
-                f"{len(outcome.events)} events, {len(outcome.unseen)} not seen, {seconds:.1f} s ({cpu:.1f} s CPU), "
-                f"peak {peak:.0f} MB, state {(Path(home) / 'state.sqlite').stat().st_size / 1e6:.1f} MB"
-            )
+            assert not outcome.unseen, outcome.unseen[0]
+            assert title != "unchanged" or of_models == models, "a model that has not moved costs one request"
+            yield [
+                title,
+                f"{of_models / models:.3f}",
+                str(total - of_models),
+                str(len(outcome.events)),
+                f"{seconds:.1f}",
+                f"{cpu:.1f}",
+                f"{cpu / models * 1e3:.1f}",
+                f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}",
+                f"{(Path(home) / 'state.sqlite').stat().st_size / 1e6:.1f}",
+            ]
     here.send("end")
     server.join(10)
+
+
+def tables(models: int) -> Iterator[Table]:
+    columns = ["", "requests/model", "for owners", "events", "wall s", "CPU s", "CPU ms/model", "peak MB", "state MB"]
+    yield Table(
+        title=f"{models:,} locked models of {ORGANIZATIONS} organizations, 20 files each",
+        columns=columns,
+        rows=list(passes(models)),
+        note="One run of each pass. The local Hub runs in a process of its own; CPU and memory are the monitor's.",
+    )
+
+
+def main() -> None:
+    models = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    purpose = "What `modelguard monitor` costs: requests to the Hub, time, and memory."
+    publish("monitor", "Watching many models", purpose, tables(models), ("huggingface_hub",))
 
 
 if __name__ == "__main__":

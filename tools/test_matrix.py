@@ -1,4 +1,4 @@
-"""Runs the tests of the Hub source with each generation of the Hub client, end to end against the local Hub.
+"""Runs the tests of the Hub source and of the monitor with each generation of the Hub client, against the local Hub.
 
     python tools/test_matrix.py [--client 2.4.0 …] [--keep DIRECTORY]
 
@@ -19,7 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # The last of each generation that this version of modelguard was tested with: requests, httpx, httpx2 underneath.
 CLIENTS = ("0.36.2", "1.33.0", "2.4.0")
 NEEDED = ("attrs>=23.2", "packaging>=24", "pytest>=8")
-TESTS = ("tests/sources/test_hub_client.py", "tests/sources/test_local_hub.py")
+TESTS = (
+    "tests/sources/test_hub_client.py",
+    "tests/sources/test_local_hub.py",
+    "tests/monitor/test_events.py",
+    "tests/monitor/test_each_event.py",
+)
 
 
 def prepare(client: str, place: Path) -> Path:

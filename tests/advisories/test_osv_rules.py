@@ -105,6 +105,11 @@ TWICE = events(("introduced", "1.0"), ("fixed", "1.2"), ("introduced", "2.0"), (
             record(FROM_ZERO, versions=["1.0"]), ["2.5"], ["2.6.0"],
         ),
         (
+            "a local build of a wheel index (PEP 440, `+cpu`) is affected as its release is",
+            record(events(("introduced", "2.0"), ("last_affected", "2.5.1")), versions=["1.9.0"]),
+            ["2.5.1+cpu", "2.0+cu121", "1.9.0+cpu"], ["2.5.2+cpu", "1.9.1+cpu"],
+        ),
+        (
             "ranges of type SEMVER are ordered by precedence",
             record(events(("introduced", "1.0.0-alpha.1"), ("fixed", "1.0.0")), kind="SEMVER"),
             ["1.0.0-alpha.1", "1.0.0-beta"], ["1.0.0", "0.9.0"],

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelguard.advisories.cvss4 import cvss4
 from modelguard.advisories.fields import RecordFault
 from modelguard.advisories.index import keys_of
 from modelguard.advisories.record import LIMIT, Record, parse_record, read_record
@@ -116,6 +117,7 @@ KEYS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, json_values | st.lists(st.dictionaries(KEYS, json_values, max_size=3), max_size=2)))
 def test_any_object_is_a_record_or_a_fault(record: dict[str, Any]) -> None:
     try:
@@ -126,6 +128,7 @@ def test_any_object_is_a_record_or_a_fault(record: dict[str, Any]) -> None:
     list(keys_of(found))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_any_bytes_are_a_record_or_a_fault(data: bytes) -> None:
     with pytest.raises(RecordFault):
@@ -177,8 +180,34 @@ def test_what_is_no_whole_cvss_2_vector_has_no_score(vector: str) -> None:
     assert cvss2(vector) is None
 
 
+@pytest.mark.parametrize(
+    ("vector", "score"),
+    [
+        # Scores by the package cvss 3.6 of PyPI. On 2026-11-23 it gave the same score as this for 24,000 vectors drawn
+        # at random, half of them with threat and environment metrics, and for all base vectors of CVSS 2 and 3.
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H", 10.0),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:H/UI:N/VC:L/VI:L/VA:N/SC:N/SI:N/SA:N", 5.1),
+        ("CVSS:4.0/AV:L/AC:L/AT:N/PR:N/UI:P/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", 8.5),
+        ("CVSS:4.0/AV:L/AC:L/AT:N/PR:N/UI:P/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:U", 5.9),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N", 0.0),
+    ],
+)
+def test_a_cvss_4_vector_has_its_score(vector: str, score: float) -> None:
+    assert cvss4(vector) == score
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("/SA:H", ""), ("/SA:H", "/SA:S"), ("AV:N", "AV:X"), ("AV:N", "AV:NA"), ("4.0", "4.1"), ("/SA:H", "/SA:H/SA:H")],
+)
+def test_what_is_no_whole_cvss_4_vector_has_no_score(change: tuple[str, str]) -> None:
+    assert cvss4(WORST_4) == 10.0
+    assert cvss4(WORST_4.replace(*change)) is None
+
+
 WORST_2, WORST_3 = "AV:N/AC:L/Au:N/C:C/I:C/A:C", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
 MILD_3 = "CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"
+WORST_4 = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H"
 MILD_4 = "CVSS:4.0/AV:P/AC:H/AT:P/PR:H/UI:A/VC:L/VI:N/VA:N/SC:N/SI:N/SA:N"
 
 
@@ -188,14 +217,16 @@ MILD_4 = "CVSS:4.0/AV:P/AC:H/AT:P/PR:H/UI:A/VC:L/VI:N/VA:N/SC:N/SI:N/SA:N"
         ({"CVSS_V2": WORST_2}, "high"),
         ({"CVSS_V2": WORST_2, "CVSS_V3": MILD_3}, "low"),
         ({"CVSS_V3": WORST_3, "CVSS_V4": MILD_4}, "critical"),
-        ({"CVSS_V4": MILD_4}, None),
+        ({"CVSS_V3": MILD_3, "CVSS_V4": WORST_4}, "critical"),
+        ({"CVSS_V4": MILD_4}, "low"),
+        ({"CVSS_V4": WORST_4.removesuffix("/SA:H")}, None),
         ({"CVSS_V2": WORST_3, "CVSS_V3": WORST_2}, None),
         ({"Ubuntu": "negligible"}, None),
         ({}, None),
     ],
     ids=str,
 )
-def test_vectors_of_other_versions_give_a_word_or_none_but_never_a_low_one(
+def test_the_worse_of_the_newer_vectors_counts_and_a_broken_one_is_never_low(
     vectors: dict[str, str], word: str | None
 ) -> None:
     severity = [{"type": kind, "score": score} for kind, score in vectors.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -222,7 +223,7 @@ def test_an_update_is_proposed_with_what_is_different_and_written_on_request(
     before = entry(home)
     repository.commit({"notes.txt": "two\n", "new.txt": "x\n"}, "better notes")
     told = run("update", "--pr-body", "body.md")
-    for line in ("1 commits: allowed", "+ new.txt", "~ notes.txt", "-one", "+two"):
+    for line in ("1 commit: allowed", "+ new.txt", "~ notes.txt", "-one", "+two", "--- /dev/null"):
         assert line in told
     assert entry(home) == before
     assert "better notes" in (home / "body.md").read_text()
@@ -230,6 +231,16 @@ def test_an_update_is_proposed_with_what_is_different_and_written_on_request(
     assert entry(home).revision == repository.head
     assert (entry(home).approval.by, entry(home).approval.reason) == ("ann", "demo")
     assert "nothing to update" in run("update")
+
+
+def test_an_update_names_what_the_publisher_is_worth_when_it_is_asked_to(
+    repository: Repository, run: Run, home: Path
+) -> None:
+    repository.commit({"notes.txt": "two\n"})
+    assert "publisher:" not in run("update")
+    told = run("update", "--assess", "--pr-body", "body.md")
+    assert re.search(r"publisher: \d\.\d of 10 \(\d+% of the weight known\); lowest: maintained 0, ", told), told
+    assert "### Publisher" in (home / "body.md").read_text()
 
 
 def test_a_revision_younger_than_the_cooldown_is_passed_over(repository: Repository, run: Run) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -20,8 +21,11 @@ import pytest
 from monitor_builders import locked
 
 from modelguard.lock import Lock
-from modelguard.monitor.state import State
+from modelguard.monitor.event import event
+from modelguard.monitor.scene import Scene
+from modelguard.monitor.state import TOGETHER, Known, State
 from modelguard.terms.errors import StateError
+from modelguard.terms.upstream import Observation
 from modelguard.testing import LocalHub, Repository
 
 SHORT, LONG = 12, 150
@@ -194,8 +198,6 @@ def test_two_monitors_do_not_work_on_one_state(tmp_path: Path) -> None:
 
 
 def test_a_state_file_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
-    import sqlite3
-
     State.open(tmp_path / "state.sqlite").close()
     database = sqlite3.connect(tmp_path / "state.sqlite")
     database.execute("PRAGMA user_version = 99")
@@ -208,3 +210,39 @@ def test_a_damaged_state_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite").write_bytes(b"not a database" * 1000)
     with pytest.raises(StateError, match="not a database"):
         State.open(tmp_path / "state.sqlite")
+
+
+def scene(name: str) -> Scene:
+    return Scene(ref=name, seen=Observation(repo=name, host="hub", at="2026-01-01T00:00:00+00:00"))
+
+
+def test_a_scene_is_never_kept_without_its_events(tmp_path: Path) -> None:
+    at = "2026-01-01T00:00:00+00:00"
+    happened = event("tag-moved", "acme/loud", "tag v1 moved", subject="v1", at=at)
+    other = sqlite3.connect(tmp_path / "state.sqlite", isolation_level=None)
+    with State.open(tmp_path / "state.sqlite") as state:
+        state._database.execute("PRAGMA busy_timeout = 0")
+        state.record(Known(scene=scene("acme/quiet")), "hub", scene("acme/quiet"), (), [], at=at)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateError, match="locked"):
+            state.record(Known(scene=scene("acme/loud")), "hub", scene("acme/loud"), [happened], ["webhook"], at=at)
+        other.execute("ROLLBACK")
+    other.close()
+    with State.open(tmp_path / "state.sqlite") as state:
+        assert state.known("acme/loud", "hub") is None
+        assert state.known("acme/quiet", "hub") is not None
+        told = state.record(Known(scene=scene("acme/loud")), "hub", scene("acme/loud"), [happened], ["webhook"], at=at)
+        assert [one.kind for one in told] == ["tag-moved"]
+        assert state.waiting("webhook")
+
+
+def test_models_without_events_are_remembered_whenever_the_state_is_asked(tmp_path: Path) -> None:
+    at = "2026-01-01T00:00:00+00:00"
+    names = [f"acme/m{number}" for number in range(TOGETHER + 3)]
+    with State.open(tmp_path / "state.sqlite") as state:
+        for name in names:
+            state.record(Known(scene=scene(name)), "hub", scene(name), (), [], at=at)
+            assert state.known(name, "hub") is not None
+        state.record(Known(scene=scene("acme/last")), "hub", scene("acme/last"), (), [], at=at)
+    with State.open(tmp_path / "state.sqlite") as state:
+        assert list(state.all_known("hub")) == sorted([*names, "acme/last"])

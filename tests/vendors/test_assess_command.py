@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
+from modelguard.lock import Accepted, Lock
 from modelguard.testing import LocalHub, Repository, tiny_model
 
 
@@ -161,3 +163,33 @@ def test_what_a_vendor_writes_stays_inert_in_records(hub: LocalHub, repository: 
     assert "\\[x\\](https" in record or "\\[x](https" in record
     for document in (page, record, run(hub, home, "assess", "acme/tiny").stdout):
         assert "\x1b" not in document
+
+
+def test_what_was_collected_is_assessed_again_without_the_network(
+    hub: LocalHub, repository: Repository, home: Path
+) -> None:
+    words = ("assess", "acme/tiny", "--format", "json")
+    first = run(hub, home, *words, "--save", "acme.json").stdout
+    hub.requests.clear()
+    assert run(hub, home, *words, "--from", "acme.json").stdout == first
+    assert hub.requests == []
+    assert "about acme/tiny, not about acme" in run(hub, home, "assess", "acme", "--from", "acme.json", code=2).stderr
+    for text in ("{}", "[", '{"subject": "acme/tiny", "at": "x", "repositories": []}'):
+        (home / "acme.json").write_text(text)
+        assert (
+            "not what `modelguard assess --save` writes" in run(hub, home, *words, "--from", "acme.json", code=2).stderr
+        )
+
+
+def test_what_the_lock_accepts_about_a_model_is_excused(hub: LocalHub, repository: Repository, home: Path) -> None:
+    run(hub, home, "lock", "acme/tiny")
+    (home / "modelguard.toml").write_text("[vendor]\nmin-scores = { signed = 5 }\n", "utf-8")
+    run(hub, home, "assess", "acme/tiny", code=1)
+    lock = Lock.read(home / "modelguard.lock")
+    accepted = (Accepted(check="vendor-score-low", reason="a pilot", until="2999-01-01"),)
+    entry = evolve(lock.entries["acme/tiny"], accepted=accepted)
+    (home / "modelguard.lock").write_text(lock.with_entry(entry).text())
+    run(hub, home, "assess", "acme/tiny")
+    ended = evolve(entry, accepted=(evolve(accepted[0], until="2020-01-01"),))
+    (home / "modelguard.lock").write_text(lock.with_entry(ended).text())
+    run(hub, home, "assess", "acme/tiny", code=1)

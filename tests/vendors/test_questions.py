@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelguard.terms.upstream import Account, Committed, History, LockedRevision, Observation, Scan, Sibling
@@ -294,6 +294,7 @@ def test_below_half_of_the_weight_there_is_no_score() -> None:
     assert weigh([]) == (None, 0.0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([2.5, 5.0, 7.5, 10.0]), st.none() | st.floats(0, 10)), max_size=14))
 def test_a_score_lies_between_the_least_and_the_highest_mark(rows: list[tuple[float, float | None]]) -> None:
     score, coverage = weigh(marks(*rows))
@@ -358,6 +359,7 @@ def test_a_copied_card_counts_for_a_young_owner_only() -> None:
     assert list(look_alikes(vendor(owner=young, texts={"README.md": "based on famous/other"}), TODAY)) == []
 
 
+@settings(deadline=None)
 @given(st.text("abc", max_size=5), st.text("abc", max_size=5))
 def test_the_distance_of_names_is_a_distance(one: str, other: str) -> None:
     assert distance(one, other) == distance(other, one)
@@ -365,6 +367,7 @@ def test_the_distance_of_names_is_a_distance(one: str, other: str) -> None:
     assert abs(len(one) - len(other)) <= distance(one, other) <= max(len(one), len(other))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_folding_never_fails(name: str) -> None:
     assert resemblance(name, name) == ""

@@ -28,7 +28,13 @@ _ORDER = {"introduced": 0, "last_affected": 1, "fixed": 2}
 
 
 def is_affected(version: str, affected: Affected) -> Answer:
-    """Tell whether a version of a PyPI package is affected; `perhaps` when a version cannot be compared."""
+    """Tell whether a version of a PyPI package is affected; `perhaps` when a version cannot be compared.
+
+    A local build (`2.5.1+cpu`) counts as its release: it would sort above `last_affected` and equal none in a list.
+    """
+    if any(_same(version, listed) for listed in affected.versions):
+        return "yes"
+    version = _release(version)
     if any(_same(version, listed) for listed in affected.versions):
         return "yes"
     answers = {_in_range(version, one) for one in affected.ranges if one.type != "GIT"}
@@ -83,6 +89,16 @@ def _compare(one: str, other: str) -> int:
 
     first, second = Version(one), Version(other)
     return (first > second) - (first < second)
+
+
+def _release(version: str) -> str:
+    """Return a version without its local part (PEP 440); one that cannot be read stays as it is."""
+    from packaging.version import InvalidVersion, Version  # only where versions are compared
+
+    try:
+        return Version(version).public
+    except InvalidVersion:
+        return version
 
 
 def _same(one: str, other: str) -> bool:

@@ -1,13 +1,13 @@
-"""How bad an advisory is, from what its record says: the database's own word, else a CVSS 3 or 2 vector.
+"""How bad an advisory is, from what its record says: the database's own word, else its CVSS vectors.
 
-CVSS 4 vectors are not computed (that version is a table of 270 rows rather than a formula). A record with nothing else
-has no rating: it is never low, a check takes it as high.
+A record with neither has no rating, and so has one whose vectors are broken: never low, a check takes it as high.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from modelguard.advisories.cvss4 import cvss4
 from modelguard.advisories.record import Affected, Record
 from modelguard.terms.advisory import Rating
 
@@ -51,13 +51,13 @@ def rating(record: Record, affected: Affected | None = None) -> Rating | None:
     if record.word in _WORDS:
         return _WORDS[record.word]
     vectors = (*(affected.severity if affected else ()), *record.severity)
-    scored = [score for kind, vector in vectors if kind == "CVSS_V3" and (score := cvss3(vector)) is not None]
-    scored_2 = [score for kind, vector in vectors if kind == "CVSS_V2" and (score := cvss2(vector)) is not None]
-    return _word(scored, _STEPS) or _word(scored_2, _STEPS_2)
+    scores = {kind: [read(vector) for one, vector in vectors if one == kind] for kind, read in _READERS.items()}
+    return _word(scores["CVSS_V4"] + scores["CVSS_V3"], _STEPS) or _word(scores["CVSS_V2"], _STEPS_2)
 
 
-def _word(scores: Iterable[float], steps: tuple[tuple[float, Rating], ...]) -> Rating | None:
-    highest = max(scores, default=None)
+def _word(scores: Iterable[float | None], steps: tuple[tuple[float, Rating], ...]) -> Rating | None:
+    """Return the word for the highest score that is known."""
+    highest = max((score for score in scores if score is not None), default=None)
     return None if highest is None else next(name for least, name in steps if highest >= least)
 
 
@@ -103,3 +103,6 @@ def _rounded_up(value: float) -> float:
     """Round up to one decimal in whole numbers, as appendix A of the specification does."""
     whole = round(value * 100_000)
     return whole / 100_000 if whole % 10_000 == 0 else (whole // 10_000 + 1) / 10
+
+
+_READERS: dict[str, Callable[[str], float | None]] = {"CVSS_V4": cvss4, "CVSS_V3": cvss3, "CVSS_V2": cvss2}

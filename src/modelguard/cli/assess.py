@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,13 @@ _REFUSED, _INCOMPLETE = 1, 3
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the assessment to a file.")
 @click.option("--max-requests", type=click.IntRange(min=1), default=300, show_default=True, help="Requests to the Hub.")
 @click.option("--models", type=click.IntRange(min=1), default=10, show_default=True, help="Models of an organization.")
+@click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Also write what was collected.")
+@click.option(
+    "--from",
+    "from_",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Assess what --save has written, as of that day and without the network.",
+)
 @click.option("--assessor", default="", help="Who assesses, for the record.")
 @click.option("--decision", default="", help="What was decided, for the record.")
 @click.option("--reason", default="", help="Why, for the record.")
@@ -36,11 +44,16 @@ def assess(subject: str, format_: str, output: Path | None, **options: Any) -> i
     What is not known is left out of the score and shown as `?`. Popularity is shown and never scored. The policy's
     table [vendor] makes findings of low marks.
     """
-    from modelguard.terms.verdict import Refused  # only once the command runs
+    from modelguard.monitor.recording import written  # only once the command runs
+    from modelguard.terms.verdict import Refused
+    from modelguard.vendors.scoring import assess as score
     from modelguard.vendors.writing import WRITERS, Decision
 
     gate = open_gate(options)
-    vendor, assessment = _assess(_subject(subject), gate, options)
+    vendor = _read(subject, options["from_"]) if options["from_"] else _collect(_subject(subject), gate, options)
+    assessment = score(vendor, date.fromisoformat(vendor.at[:10]) if options["from_"] else gate.today)
+    if options["save"]:
+        options["save"].write_text(written(vendor) + "\n", "utf-8")
     verdict = _judge(vendor, assessment, gate)
     because = verdict.because if isinstance(verdict, Refused) else ()
     decision = Decision(
@@ -65,11 +78,26 @@ def _subject(text: str) -> str:
     return text
 
 
-def _assess(subject: str, gate: Gate, options: dict[str, Any]) -> tuple[Vendor, Assessment]:
+def _read(subject: str, path: Path) -> Vendor:
+    """Return what was collected earlier. Raises `click.UsageError` when the file is about somebody else, or damaged."""
+    from modelguard.monitor.recording import read  # only once the command runs
+    from modelguard.terms.errors import StateError
+    from modelguard.terms.vendor import Vendor
+
+    try:
+        vendor = read(Vendor, path.read_text("utf-8"))
+        date.fromisoformat(vendor.at[:10])
+    except (StateError, ValueError) as error:
+        raise click.UsageError(f"{path}: not what `modelguard assess --save` writes: {error}") from error
+    if vendor.subject != subject:
+        raise click.UsageError(f"{path}: about {vendor.subject}, not about {subject}")
+    return vendor
+
+
+def _collect(subject: str, gate: Gate, options: dict[str, Any]) -> Vendor:
     from modelguard.collectors._publisher import Means, collect  # only once the command runs
     from modelguard.collectors.vendor import familiar_names
     from modelguard.sources.upstream import open_observer
-    from modelguard.vendors.scoring import assess as score
 
     means = Means(
         observer=open_observer(gate.options, budget=options["max_requests"]),
@@ -78,22 +106,27 @@ def _assess(subject: str, gate: Gate, options: dict[str, Any]) -> tuple[Vendor, 
         lock=gate.read_lock(),
         familiar=familiar_names(gate.policy),
     )
-    vendor = collect(subject, means, most=options["models"])
-    return vendor, score(vendor, gate.today)
+    return collect(subject, means, most=options["models"])
 
 
 def _judge(vendor: Vendor, assessment: Assessment, gate: Gate) -> Verdict:
-    from modelguard.collectors.vendor import vendor_facts  # only once the command runs
+    """Hold the assessment against the policy; what the lock accepts about the model is excused."""
+    from modelguard.collectors.collector import Case  # only once the command runs
+    from modelguard.collectors.vendor import vendor_facts
     from modelguard.guard.asking import checks
-    from modelguard.policy.judging import Circumstances, judge
+    from modelguard.guard.examining import circumstances
+    from modelguard.policy.judging import judge
     from modelguard.terms.artifact import HubRef, Snapshot
     from modelguard.terms.facts import Dossier
 
     org, _, name = vendor.subject.partition("/")
-    facts = tuple(vendor_facts(vendor, assessment, gate.policy, gate.today))
-    dossier = Dossier(snapshot=Snapshot(ref=HubRef(org, name)), facts=facts)
+    lock = gate.read_lock()
+    entry = lock.entries.get(vendor.subject) if lock is not None else None
+    snapshot = Snapshot(ref=HubRef(org, name))
+    case = Case(snapshot=snapshot, policy=gate.policy, today=gate.today, home=gate.home, entry=entry)
+    dossier = Dossier(snapshot=snapshot, facts=tuple(vendor_facts(vendor, assessment, gate.policy, gate.today)))
     findings = [finding for check in checks() if check.area == "vendor" for finding in check.ask(dossier)]
-    return judge(findings, gate.policy, Circumstances(model=vendor.subject, today=gate.today.isoformat()))
+    return judge(findings, gate.policy, circumstances(case))
 
 
 COMMAND = Subcommand(assess)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.argument("refs", nargs=-1)
 @click.option("--cooldown", type=click.IntRange(min=0), help="Days a revision must be old; by default the policy's.")
 @click.option("--pr-body", type=click.Path(path_type=Path, dir_okay=False), help="Write a pull request's body.")
+@click.option("--assess", is_flag=True, help="Also assess the publishers, as modelguard assess does.")
 @click.option("--write", is_flag=True, help="Record what the policy allows in the lock.")
 @gate_options
 def update(refs: tuple[str, ...], **options: Any) -> int:
@@ -37,6 +38,8 @@ def update(refs: tuple[str, ...], **options: Any) -> int:
         gate = open_gate(options, progress=progress)
         days = gate.policy.cooldown_days if options["cooldown"] is None else options["cooldown"]
         proposals, failed = _proposals(_entries(gate, refs), gate, timedelta(days=days))
+        if options["assess"]:
+            proposals = [_assessed(one, gate) for one in proposals]
     for one in proposals:
         click.echo(proposal_text(one), nl=False)
     if not proposals and not failed:
@@ -45,6 +48,9 @@ def update(refs: tuple[str, ...], **options: Any) -> int:
         emit(pull_request(proposals), options["pr_body"])
     if options["write"]:
         _write(gate, [one.after for one in proposals if one.examination.allowed])
+        for one in proposals:
+            if not one.examination.allowed:
+                click.echo(f"not recorded: {one.after.id} at {one.after.revision}: the policy refuses it", err=True)
     if failed:
         return INCOMPLETE
     return 0 if all(one.examination.allowed for one in proposals) else REFUSED
@@ -74,6 +80,31 @@ def _proposals(entries: list[Entry], gate: Gate, cooldown: timedelta) -> tuple[l
         if found is not None:
             proposals.append(found)
     return proposals, failed
+
+
+def _assessed(one: Proposal, gate: Gate) -> Proposal:
+    """Return a proposal with what its publisher's assessment comes to: the score and the lowest marks."""
+    from attrs import evolve  # as above
+
+    from modelguard.collectors._publisher import Means, collect
+    from modelguard.collectors.vendor import BUDGET, familiar_names
+    from modelguard.sources.upstream import open_observer
+    from modelguard.vendors.scoring import assess
+
+    observer = open_observer(gate.options, budget=BUDGET)
+    means = Means(
+        observer=observer,
+        options=gate.options,
+        shelf=gate.store,
+        lock=gate.read_lock(),
+        familiar=familiar_names(gate.policy),
+    )
+    found = assess(collect(one.before.id, means), gate.today)
+    score = "not enough is known for a score" if found.score is None else f"{found.score:.1f} of 10"
+    known = sorted((mark.value, -mark.weight, mark.question) for mark in found.marks if mark.value is not None)
+    lowest = ", ".join(f"{question} {value:.0f}" for value, _, question in known[:3])
+    words = f"{score} ({found.coverage:.0%} of the weight known)" + (f"; lowest: {lowest}" if lowest else "")
+    return evolve(one, publisher=words)
 
 
 def _write(gate: Gate, entries: list[Entry]) -> None:

@@ -99,7 +99,7 @@ def examine_snapshot(
     chosen = [one for one in _collectors() if one.offline] if collectors is None else _named(collectors)
     dossier = Dossier(snapshot=snapshot, facts=tuple(gather(case, chosen)))
     findings = findings_about(dossier)
-    verdict = judge(findings, gate.policy, _circumstances(case))
+    verdict = judge(findings, gate.policy, circumstances(case))
     return Examination(snapshot=snapshot, dossier=dossier, findings=findings, verdict=verdict)
 
 
@@ -156,7 +156,8 @@ def _named(names: Iterable[str]) -> list[Collector]:
     return list(parts("modelguard.collectors", Collector, only=frozenset(names)))
 
 
-def _circumstances(case: Case) -> Circumstances:
+def circumstances(case: Case) -> Circumstances:
+    """Return what a judgement about a case depends on beside the findings. Raises `PolicyError`."""
     entry = case.entry
     accepted = () if entry is None else entry.accepted
     name = case.snapshot.ref.key if entry is None else entry.id

@@ -44,13 +44,17 @@ class Difference:
 
 @frozen(kw_only=True)
 class Proposal:
-    """A newer revision: the entry that would be recorded, what was found in it, and how it differs."""
+    """A newer revision: the entry that would be recorded, what was found in it, and how it differs.
+
+    `publisher` says what an assessment of the publisher comes to, if one was asked for.
+    """
 
     before: Entry
     after: Entry
     examination: Examination
     difference: Difference
     commits: tuple[Committed, ...] = ()
+    publisher: str = ""
 
 
 def propose(entry: Entry, gate: Gate, observer: Observer, *, cooldown: timedelta, now: datetime) -> Proposal | None:
@@ -145,7 +149,10 @@ def _texts(old: dict[str, LockedFile], new: dict[str, LockedFile], gate: Gate) -
         if before is None or after is None or before == after:
             continue
         name = printable(path)
-        rows = list(difflib.unified_diff(before, after, f"before/{name}", f"after/{name}", lineterm="", n=2))
+        was, now = (
+            f"{side}/{name}" if path in files else "/dev/null" for side, files in (("before", old), ("after", new))
+        )
+        rows = list(difflib.unified_diff(before, after, was, now, lineterm="", n=2))
         yield from rows[:LINES]
         if len(rows) > LINES:
             yield f"… and {len(rows) - LINES} more lines of {name}"
@@ -158,7 +165,8 @@ def _text(file: LockedFile | None, gate: Gate) -> list[str] | None:
     place = gate.store.path_of(file.digest)
     if place is None or file.size > LARGEST_TEXT:
         return None
-    return [printable(line) for line in place.read_bytes().decode("utf-8", "replace").split("\n")]
+    lines = place.read_bytes().decode("utf-8", "replace").split("\n")
+    return [printable(line) for line in (lines[:-1] if lines[-1] == "" else lines)]
 
 
 # --- in words --------------------------------------------------------------------------------------------------
@@ -167,10 +175,10 @@ def _text(file: LockedFile | None, gate: Gate) -> list[str] | None:
 def proposal_text(one: Proposal) -> str:
     """Return a proposal for a terminal."""
     verdict = "allowed" if one.examination.allowed else "REFUSED"
-    head = f"{one.before.id}: {one.before.revision} to {one.after.revision}, {len(one.commits)} commits: {verdict}"
-    return (
-        "\n".join([head, *(f"    {row}" for row in difference_lines(one.difference)), *_findings(one, "    ")]) + "\n"
-    )
+    count = "1 commit" if len(one.commits) == 1 else f"{len(one.commits)} commits"
+    head = f"{one.before.id}: {one.before.revision} to {one.after.revision}, {count}: {verdict}"
+    rows = [*difference_lines(one.difference), *([f"publisher: {one.publisher}"] if one.publisher else [])]
+    return "\n".join([head, *(f"    {row}" for row in rows), *_findings(one, "    ")]) + "\n"
 
 
 def difference_lines(difference: Difference) -> list[str]:
@@ -205,6 +213,7 @@ def pull_request(proposals: list[Proposal]) -> str:
             ("What they ask for", one.difference.permissions),
             ("License", one.difference.license),
             ("Text", one.difference.text),
+            ("Publisher", (one.publisher,) if one.publisher else ()),
             ("Findings", tuple(_findings(one, ""))),
         ):
             if lines:

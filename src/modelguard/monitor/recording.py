@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
@@ -29,6 +29,8 @@ def _plain(value: Any) -> Any:
         return [_plain(inner) for inner in value]
     if isinstance(value, Severity):
         return str(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
     if attrs.has(type(value)):
         kind: Any = type(value)
         fields = ((name, getattr(value, name)) for name in _names(kind))
@@ -68,6 +70,8 @@ def _reader(kind: Any) -> Reader:
         return (lambda data: None if data is None else inner(data)) if NoneType in get_args(kind) else inner
     if origin is tuple:
         return _row_reader(get_args(kind))
+    if origin is Mapping:
+        return partial(_mapping, _reader(get_args(kind)[1]))
     if origin is Literal:
         return partial(_word, get_args(kind))
     if kind is Severity:
@@ -101,6 +105,12 @@ def _row_reader(kinds: tuple[Any, ...]) -> Reader:
         return tuple(reader(one) for reader, one in zip(readers, data, strict=True))
 
     return read_row
+
+
+def _mapping(reader: Reader, data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise TypeError(f"expected an object, found {type(data).__name__}")
+    return {key: reader(value) for key, value in data.items()}
 
 
 def _word(words: tuple[Any, ...], data: Any) -> Any:

@@ -131,13 +131,15 @@ class State:
         tried_at = at if tried else known.tried_at
         numbered = [one.numbered(generation) for one in events]
         seen_at = known.seen_at if trouble else at
-        self._quiet.append((scene.ref, host, generation, written(scene), tried_at, seen_at, trouble))
+        row = (scene.ref, host, generation, written(scene), tried_at, seen_at, trouble)
         if not numbered:
+            self._quiet.append(row)
             if len(self._quiet) >= TOGETHER:
                 self._write_quiet()
             return ()
         with self._transaction():
             self._put_quiet()
+            self._put([row])  # never among the quiet ones: a scene must not become durable without its events
             return tuple(one for one in numbered if self._add(one, channels, at))
 
     def _write_quiet(self) -> None:
@@ -146,8 +148,11 @@ class State:
                 self._put_quiet()
 
     def _put_quiet(self) -> None:
-        self._database.executemany("INSERT OR REPLACE INTO scene VALUES (?, ?, ?, ?, ?, ?, ?)", self._quiet)
+        self._put(self._quiet)
         self._quiet.clear()
+
+    def _put(self, rows: Iterable[tuple[object, ...]]) -> None:
+        self._database.executemany("INSERT OR REPLACE INTO scene VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def add(self, events: Iterable[Event], channels: Iterable[str], *, at: str) -> tuple[Event, ...]:
         """Make events durable that follow from others; return those that are new."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from typing import Any
 
@@ -84,29 +84,53 @@ def as_html(assessment: Assessment, decision: Decision) -> str:
     return "\n".join(_html(assessment, decision)) + "\n"
 
 
+_STYLE = (
+    "body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
+    "table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.3em .6em;text-align:left;vertical-align:top}"
+)
+
+
 def _html(assessment: Assessment, decision: Decision) -> Iterator[str]:
     title = f"Vendor assessment: {_safe(assessment.subject)}"
-    yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-    yield f"<title>{title}</title><style>body{{font-family:sans-serif;max-width:70em;margin:2em auto}}"
-    yield "table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.3em .6em;text-align:left}</style></head>"
-    yield f"<body><h1>{title}</h1><p>{_safe(_headline(assessment))}; assessed at {_safe(assessment.at)}</p>"
-    if decision.decision:
-        yield f"<p>{_safe(decision.decision)} by {_safe(decision.assessor)}: {_safe(decision.reason)}</p>"
-    yield "<table><tr><th>Question</th><th>Weight</th><th>Mark</th><th>Why</th></tr>"
-    for one in assessment.marks:
-        texts = (one.question, f"{one.weight:g}", _value(one), _safe(one.reason))
-        yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in texts) + "</tr>"
-    yield "</table><ul>"
-    yield from (f"<li>{_safe(severity)}: {_safe(message)}</li>" for severity, message in decision.findings)
-    yield from (f"<li>look-alike: {_safe(_alike(one))}</li>" for one in assessment.look_alikes)
-    yield from (f"<li>{_safe(name)}: {_safe(value)} (never scored)</li>" for name, value in assessment.shown)
-    yield from (f"<li>not reached: {_safe(name)}: {_safe(why)}</li>" for name, why in assessment.unreached)
-    yield "</ul><h2>Evidence</h2><table><tr><th>Question</th><th>Source</th><th>Field</th><th>Value</th></tr>"
-    for mark in assessment.marks:
-        for found in mark.evidence:
-            row = (mark.question, found.source, found.name, found.value)
-            yield "<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>"
-    yield "</table></body></html>"
+    yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+    yield f"<style>{_STYLE}</style></head><body><h1>{title}</h1><table>"
+    for name, value in (
+        ("Score", _headline(assessment)),
+        ("Assessed at", assessment.at),
+        ("Assessor", decision.assessor or "(to be filled in)"),
+        ("Decision", decision.decision or "(to be filled in)"),
+        ("Reason", decision.reason or "(to be filled in)"),
+    ):
+        yield f"<tr><th>{name}</th><td>{_safe(value)}</td></tr>"
+    yield "</table><h2>Marks</h2>"
+    yield from _table(
+        ("Question", "Weight", "Mark", "Why"),
+        [(one.question, f"{one.weight:g}", _value(one), one.reason) for one in assessment.marks],
+    )
+    for heading, rows in (
+        ("Findings by policy", [f"{severity}: {message}" for severity, message in decision.findings]),
+        ("Look-alike names", [_alike(one) for one in assessment.look_alikes]),
+        ("Shown, never scored", [f"{name}: {value}" for name, value in assessment.shown]),
+        ("Not reached", [f"{name}: {why}" for name, why in assessment.unreached]),
+    ):
+        yield f"<h2>{heading}</h2><ul>" + "".join(f"<li>{_safe(row)}</li>" for row in rows or ["none"]) + "</ul>"
+    yield "<h2>Evidence</h2>"
+    yield from _table(
+        ("Question", "Source", "Field", "Value"),
+        [(mark.question, one.source, one.name, one.value) for mark in assessment.marks for one in mark.evidence],
+    )
+    yield "<h2>Formulas</h2>"
+    yield from _table(
+        ("Question", "Weight", "Formula"), [(one.id, f"{one.weight:g}", one.formula) for one in QUESTIONS]
+    )
+    yield "</body></html>"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    yield "<table><tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>"
+    for row in rows:
+        yield "<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>"
+    yield "</table>"
 
 
 def _headline(assessment: Assessment) -> str:
