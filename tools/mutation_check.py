@@ -47,7 +47,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "rules": ("tests/picklevm/test_machine_rules.py", "tests/picklevm/test_bypass_classes.py",
               "tests/picklevm/test_carriers.py",
               "tests/picklevm/test_advisories.py", "tests/picklevm/test_ordinary_pickles.py"),
-    "opcodes": ("tests/picklevm/test_bypass_classes.py", "tests/picklevm/test_trace.py",
+    "opcodes": ("tests/picklevm/test_machine_rules.py", "tests/picklevm/test_bypass_classes.py",
+                "tests/picklevm/test_trace.py",
                 "tests/picklevm/test_ordinary_pickles.py"),
     "dangers": ("tests/picklevm/test_gadgets.py",),
 }  # fmt: skip

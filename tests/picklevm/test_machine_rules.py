@@ -10,6 +10,7 @@ from oracle import facts_of
 from pickle_builders import Parts, asm, call, named, program, state
 
 from modelguard import picklevm
+from modelguard.picklevm.steps import _STEPS
 from modelguard.terms.facts import Build, Fact, Malformed, Noted, Unresolved
 
 THING = call(named("argparse", "Namespace"), opcode="NEWOBJ")
@@ -135,6 +136,54 @@ def test_a_broken_rule_is_written_down(rule: str) -> None:
 @pytest.mark.parametrize("rule", CASES)
 def test_the_near_miss_is_not(rule: str) -> None:
     assert rule not in told(facts_of(CASES[rule][1]))
+
+
+# A program with each opcode that is not in the machine's inner loop.
+OPCODES: dict[str, bytes] = {
+    "INT": asm(("INT", 1), "STOP"),
+    "LONG": asm(("LONG", 1), "STOP"),
+    "LONG1": asm(("LONG1", 1), "STOP"),
+    "LONG4": asm(("LONG4", b"\x01"), "STOP"),
+    "FLOAT": asm(("FLOAT", 1.5), "STOP"),
+    "STRING": asm(("STRING", b"'a'"), "STOP"),
+    "BINSTRING": asm(("BINSTRING", b"a"), "STOP"),
+    "UNICODE": asm(("UNICODE", "a"), "STOP"),
+    "BINUNICODE8": asm(("BINUNICODE8", "a"), "STOP"),
+    "BINBYTES": asm(("BINBYTES", b"a"), "STOP"),
+    "BINBYTES8": asm(("BINBYTES8", b"a"), "STOP"),
+    "BYTEARRAY8": asm(("BYTEARRAY8", b"a"), "STOP"),
+    "NEXT_BUFFER": asm("NEXT_BUFFER", "STOP"),
+    "READONLY_BUFFER": asm("NEXT_BUFFER", "READONLY_BUFFER", "STOP"),
+    "LIST": asm("MARK", "NONE", "LIST", "STOP"),
+    "DICT": asm("MARK", "NONE", "NONE", "DICT", "STOP"),
+    "EMPTY_SET": asm("EMPTY_SET", "STOP"),
+    "ADDITEMS": asm("EMPTY_SET", "MARK", "NONE", "ADDITEMS", "STOP"),
+    "FROZENSET": asm("MARK", "NONE", "FROZENSET", "STOP"),
+    "POP": asm("NONE", "NONE", "POP", "STOP"),
+    "POP_MARK": asm("NONE", "MARK", "NONE", "POP_MARK", "STOP"),
+    "DUP": asm("NONE", "DUP", "TUPLE2", "STOP"),
+    "GET": asm("NONE", ("PUT", 1), ("GET", 1), "TUPLE2", "STOP"),
+    "PUT": asm("NONE", ("PUT", 1), "STOP"),
+    "EXT1": asm("EXT1 1", "STOP"),
+    "EXT2": asm("EXT2 1", "STOP"),
+    "EXT4": asm("EXT4 1", "STOP"),
+    "GLOBAL": asm(FUNCTION, "STOP"),
+    "INST": asm("MARK", ("INST", "m", "Thing"), "STOP"),
+    "OBJ": asm("MARK", FUNCTION, "OBJ", "STOP"),
+    "NEWOBJ_EX": asm(FUNCTION, "EMPTY_TUPLE", "EMPTY_DICT", "NEWOBJ_EX", "STOP"),
+    "PROTO": asm("PROTO 4", "NONE", "STOP"),
+    "FRAME": asm("PROTO 4", "FRAME 2", "NONE", "STOP"),
+    "PERSID": asm(("PERSID", "a"), "STOP"),
+}
+
+
+@pytest.mark.parametrize("opcode", OPCODES)
+def test_an_opcode_is_known_and_leaves_one_value(opcode: str) -> None:
+    assert not any(isinstance(fact, Malformed) for fact in facts_of(OPCODES[opcode]))
+
+
+def test_every_opcode_outside_the_inner_loop_has_its_program() -> None:
+    assert set(OPCODES) == set(_STEPS)
 
 
 def test_every_rule_that_the_machine_knows_has_a_case() -> None:
