@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
 INSTALL = $(BIN)/pip install --quiet
 
-.PHONY: help demo fast test lint docs package share models requirements test-all test-slow test-matrix fuzz bench clean
+.PHONY: help demo fast test lint docs package share models requirements test-all test-slow test-matrix fuzz mutate bench clean
 
 help:
 	@echo "make demo         lock a model, load it, see three refusals"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-slow    what takes minutes or installs other packages: real model files, other implementations"
 	@echo "make test-matrix  the Hub client in each of its generations"
 	@echo "make fuzz         long fuzzing campaigns; SECONDS=600 sets their length"
+	@echo "make mutate       take each rule out in turn and expect a test to fail"
 	@echo "make bench        side-by-side measurements"
 
 $(VENV)/created:
@@ -104,6 +105,9 @@ fuzz: $(VENV)/test
 	$(BIN)/python tools/fuzz_pickle.py --seconds $(SECONDS) --framework joblib --framework numpy
 	$(BIN)/python tools/fuzz_corpus.py build/fuzz-corpus
 	$(BIN)/python tools/fuzz_formats.py --corpus build/fuzz-corpus --seconds $(SECONDS) --keep build/fuzz-faults
+
+mutate: $(VENV)/test
+	$(BIN)/python tools/mutation_check.py
 
 bench: $(VENV)/test
 	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done

@@ -79,6 +79,43 @@ def test_an_unlisted_name_is_rated_by_its_module_and_its_parts(module: str, name
     assert hazard.why == hazards.DANGERS[danger]
 
 
+ONE_OF_EACH = [
+    ("builtins", "exec", "code-execution"),
+    ("os", "system", "process"),
+    ("distutils.file_util", "write_file", "file-write"),
+    ("linecache", "getlines", "file-read"),
+    ("distutils.dir_util", "remove_tree", "file-delete"),
+    ("urllib.request", "urlopen", "network"),
+    ("_pickle", "Unpickler", "nested-load"),
+    ("importlib", "import_module", "import"),
+    ("builtins", "getattr", "attribute-access"),
+    ("collections", "OrderedDict.__init__.__globals__", "attribute-walk"),
+    ("os.", "system", "disguised-name"),
+    ("ctypes", "CDLL", "native-code"),
+    ("builtins", "__build_class__", "interpreter"),
+    ("fickling.hook", "remove_hook", "scanner-deactivation"),
+    ("functools", "partial", "callable-combinator"),
+    ("_signal", "signal", "deferred-call"),
+    ("__phello__", "spam", "import-side-effect"),
+    ("gc", "get_referents", "disclosure"),
+    ("builtins", "pow", "exhaustion"),
+    ("difflib", "get_close_matches", "module"),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "danger"), ONE_OF_EACH, ids=[row[2] for row in ONE_OF_EACH])
+def test_each_class_of_danger_has_a_name_that_is_called_so(module: str, name: str, danger: str) -> None:
+    hazard = hazard_of(module, name)
+    assert hazard is not None
+    assert hazard.danger == danger
+    found = because(examined(program(*call(named(module, name)).parts)))
+    assert any(hazards.DANGERS[danger] in one.message for one in found)
+
+
+def test_there_is_one_of_each() -> None:
+    assert {danger for _, _, danger in ONE_OF_EACH} == set(hazards.DANGERS)
+
+
 @pytest.mark.parametrize(
     ("module", "name"), [("uuid", "UUID"), ("builtins", "bytearray"), ("types", "SimpleNamespace")]
 )

@@ -96,6 +96,10 @@ FORBIDDEN = [
     ("torch.optim.lr_scheduler", "LambdaLR"),
     ("scipy.stats._continuous_distns", "norm_gen"),
     ("pandas._libs.tslibs.offsets", "OffsetMeta"),
+    ("spacy.vocab", "unpickle_vocab"),
+    ("spacy.tokens.doc", "unpickle_doc"),
+    ("spacy.lang.en", "English"),
+    ("srsly", "pickle_loads"),
 ]
 
 TABLES = [name for name, profile in PROFILES.items() if profile.packages]

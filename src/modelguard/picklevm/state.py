@@ -27,7 +27,6 @@ class State:
         interruption: Interruption | None = None,
         persistent: PersistentRule | None = None,
         carriers: Carriers | None = None,
-        depth: int = 0,
         compiled: bool = True,
     ) -> None:
         self.content = content
@@ -38,7 +37,6 @@ class State:
         # Tells of an id as the machine has it that the rule certainly accepts it, if the rule can.
         self.plain: Callable[[Raw], bool] | None = getattr(persistent, "plain", None)
         self.carriers = carriers
-        self.depth = depth
         self.advance = ADVANCE if compiled else None
         self.window = Window(content)
         self.memo: dict[int, Raw] = {}

@@ -31,9 +31,6 @@ from modelguard.picklevm.recorder import odd_key, preview
 from modelguard.picklevm.values import Result
 from modelguard.picklevm.window import EndOfLine
 
-EMBEDDED = 4
-"""Pickles in the stream of a pickle, one inside another, that are read."""
-
 
 class Steps(Constants):
     """Opcodes that move values about, look up, call and frame."""
@@ -302,9 +299,7 @@ class Steps(Constants):
 
     def _embedded(self, at: int) -> int:
         """Read the pickle that a loader reads in place with an unpickler of its own."""
-        if self.depth >= EMBEDDED:
-            raise Fault("pickle-too-deep", self.at, "pickles within the stream of a pickle, too many levels")
-        inner = type(self)(self.content, self.budget, self.recorder, carriers=self.carriers, depth=self.depth + 1)
+        inner = type(self)(self.content, self.budget, self.recorder, carriers=self.carriers)  # a plain one: no hook
         protocol = self.recorder.protocol
         end = inner.run(at)
         self.recorder.protocol = protocol

@@ -30,6 +30,7 @@ _STANDARD = (
 )
 
 # name, title, enabled by default, why, packages
+# There is none for spacy: its Vocab and Doc are rebuilt from bytes that are unpickled (docs/why/pickle-machine.md).
 _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
     ("core", "Containers and plain values of Python", True, "they only build data", _STANDARD),
     (
