@@ -40,7 +40,8 @@ HUBS: dict[str, dict[str, Any]] = {
 }
 PURPOSE = (
     "A model on a Hub is judged by the headers, directories and pickles of its files, read by HTTP ranges. `times` "
-    "says how many times longer it takes to download the file over loopback and examine it; over a network, bytes count."
+    "says how many times longer it takes to download the file over loopback and examine it; over a network, bytes "
+    "count."
 )
 
 

@@ -155,7 +155,7 @@ def _roots(gate: Gate) -> Iterator[Answer]:
 def _feeds(gate: Gate) -> Iterator[Answer]:
     from contextlib import ExitStack
 
-    from modelguard.collectors.advisories import open_feed
+    from modelguard.collectors.asking_feeds import open_feed
     from modelguard.collectors.collector import Case
     from modelguard.policy.advisories import read_advisories
     from modelguard.terms.artifact import LocalRef, Snapshot
