@@ -56,6 +56,8 @@ def init(print_only: bool) -> int:
     temporary.replace(target)
     start.write_lock()
     note(f"wrote the policy to {target.name}{start.told(len(excused_uses))}; next: {start.next()}")
+    for message in start.unread:
+        click.echo(f"not locked: {message}", err=True)
     for message in start.refused:
         click.echo(f"not excused: {message}", err=True)
     return REFUSED if start.refused else 0
@@ -76,6 +78,7 @@ class _Start:
         self.until = (self.gate.today + timedelta(days=EXCUSED_DAYS)).isoformat()
         self.excuses: dict[tuple[str, ...], Excuse] = {}
         self.refused: list[str] = []
+        self.unread: list[str] = []
         self.found: Discovered = look(())
         self.made = [entry for ref in self._files_in_use() if (entry := self._exempted(ref)) is not None]
         self._examine_locked()
@@ -98,12 +101,17 @@ class _Start:
         return keys.values()
 
     def _exempted(self, ref: LocalRef) -> Entry | None:
-        """Return an entry for a file as it is today; None when something critical is found in it."""
+        """Return an entry for a file as it is today; None when it cannot be read or something critical is in it."""
         from attrs import evolve  # as above
 
         from modelguard.guard import Wish, pin
+        from modelguard.terms.errors import SourceError
 
-        entry, examination = pin(ref, self.gate, Wish(reason=self.reason, until=self.until))
+        try:
+            entry, examination = pin(ref, self.gate, Wish(reason=self.reason, until=self.until))
+        except SourceError as error:
+            self.unread.append(str(error))
+            return None
         if not self._excuse(ref.key, examination):
             return None
         return evolve(entry, approval=evolve(entry.approval, state="exempted"))
