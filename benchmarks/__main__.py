@@ -2,7 +2,7 @@
 
     python benchmarks [NAME]…            load, hash, remote, …; without a name, all
 
-Each prints its tables and writes its page; see `_table.py` for the environment that sets sizes and times. One that fails
+Each prints its tables and writes its page; see `_table.py` for what sets sizes and times. One that fails
 or takes longer than `MODELGUARD_BENCH_LIMIT` seconds (default 900) is named at the end, and the others go on.
 """
 

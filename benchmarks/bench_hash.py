@@ -2,8 +2,8 @@
 
     python benchmarks/bench_hash.py
 
-`in memory` is SHA-256 of bytes that the processor reads at the speed of memory: no file can be hashed faster. Peers that
-are not installed are left out and named. The environment sets size and time: see `_table.py`.
+`in memory` is SHA-256 of bytes that the processor reads at the speed of memory: no file can be hashed faster. Peers
+that are not installed are left out and named. The environment sets size and time: see `_table.py`.
 """
 
 from __future__ import annotations
