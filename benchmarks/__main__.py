@@ -3,7 +3,7 @@
     python benchmarks [NAME]…            load, hash, remote, …; without a name, all
 
 Each prints its tables and writes its page; see `_table.py` for what sets sizes and times. One that fails
-or takes longer than `MODELGUARD_BENCH_LIMIT` seconds (default 900) is named at the end, and the others go on.
+or takes longer than `MODELGUARD_BENCH_LIMIT` seconds (default 1800) is named at the end, and the others go on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ APART = {"pickle": "it installs other scanners first: make bench-pickle", "pickl
 
 
 def main() -> int:
-    limit = float(os.environ.get("MODELGUARD_BENCH_LIMIT") or 900)
+    limit = float(os.environ.get("MODELGUARD_BENCH_LIMIT") or 1800)
     names = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
     wanted = sys.argv[1:] or [name for name in names if name not in APART]
     failed = []
