@@ -22,7 +22,7 @@ help:
 	@echo "make test-matrix  the Hub client in each of its generations"
 	@echo "make fuzz         long fuzzing campaigns; SECONDS=600 sets their length"
 	@echo "make mutate       take each rule out in turn and expect a test to fail"
-	@echo "make bench        side-by-side measurements"
+	@echo "make bench        side-by-side measurements, into docs/reference/benchmarks; MODELGUARD_BENCH_GIB=2 for large models"
 
 $(VENV)/created:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "modelguard needs Python 3.11 or newer")'
@@ -109,8 +109,8 @@ fuzz: $(VENV)/test
 mutate: $(VENV)/test
 	$(BIN)/python tools/mutation_check.py
 
-bench: $(VENV)/test
-	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+bench: $(VENV)/frameworks
+	$(BIN)/python benchmarks
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
