@@ -13,13 +13,16 @@ import zlib
 from random import Random
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import facts_of
+from oracle import content_of, facts_of
 from pickle_builders import ECHO, call, named, program, push
 from pickle_verdicts import examined, reasons
 
 from modelguard.picklevm import carriers
+from modelguard.picklevm.scanner import scan
+from modelguard.terms.content import Budget
 from modelguard.terms.facts import Call, Fact, Import, Nested, Noted, Unread
 
 PAYLOAD = program(*call(named("os", "system"), ECHO).parts)
@@ -126,6 +129,15 @@ def test_what_is_not_searched_is_told() -> None:
     assert noted(facts) == [f"{len(NOISE) - carriers.SEARCHED - carriers.RAW} bytes and 0 possible starts in constants "
                             "were not looked at"]  # fmt: skip
     assert noted(facts_of(pickle.dumps(NOISE[: carriers.RAW]))) == []
+
+
+def test_of_a_file_on_another_machine_only_the_starts_are_searched() -> None:
+    data = pickle.dumps(NOISE[:100_000] + PAYLOAD)
+    content = evolve(content_of(data), remote=True)
+    facts = list(scan(content, Budget()))
+    assert not is_named(facts)
+    assert noted(facts)
+    assert is_named(list(scan(content_of(data), Budget())))
 
 
 def test_short_constants_are_searched_before_long_ones() -> None:

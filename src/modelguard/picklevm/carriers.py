@@ -6,6 +6,7 @@ here is told in addition, so its cost is bounded:
 - The first 4 KiB of every constant are searched for starts of pickles, and tell whether it is encoded or compressed.
 - What is encoded or compressed is decoded up to 1 MiB, and that is searched as a whole.
 - Texts beyond their first 4 KiB are searched up to 16 MiB of one content, other bytes up to 512 KiB; short ones first.
+  Of a file on another machine, where each piece is a trip over the network, nothing beyond is searched.
 - An archive is handed to the formats, if whoever scans has brought them, else it is `Unread`.
 
 What the bounds leave out is told as `Noted`, rule `pickle-constants-unsearched`.
@@ -148,7 +149,7 @@ class Found:
 
     def _beyond(self, read: set[int]) -> Iterator[Fact]:
         """Search long constants behind their first bytes, those of them first that are short."""
-        left = {True: TEXT, False: RAW}
+        left = {True: 0, False: 0} if self.content.remote else {True: TEXT, False: RAW}
         long, self._long = self._long, []
         for length, offset, kind, textual in sorted(long):
             if offset in read:
