@@ -18,7 +18,7 @@ from pathlib import Path
 
 from container_classes import make_twins
 from pickle_classes import make
-from pickle_peers import BATCH, LONGEST, OWN, PEERS, Tool, tools
+from pickle_peers import BATCH, OWN, PEERS, Tool, tools
 
 TORCH = (".pt", ".pth")
 SLOW = 3.0
@@ -34,7 +34,7 @@ compares with the fastest peer, `loads/ours` with `torch.load` or `loads`.
 
 In brackets: the tool misses `os.system` in a small file of the same kind, so it does not read such files and the
 figure does not count. *false alarm*: it says of a harmless file what it says of a harmful one. *late*: stopped after
-{LONGEST:.0f} seconds; another word is the error with which the tool stopped. A tool that takes more than {SLOW:.0f}
+{{longest:.0f}} seconds; another word is the error with which the tool stopped. A tool that takes more than {SLOW:.0f}
 seconds for a file is measured once.
 """
 REPEAT = """\
@@ -103,10 +103,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--peer", action="append", choices=PEERS)
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument(
+        "--longest", type=float, default=60.0, help="seconds of wall time after which a call is stopped"
+    )
     parser.add_argument("--page", type=Path)
     options = parser.parse_args()
     files, twins = make(options.files), make_twins(options.files)
-    found = tools(options.peer or list(PEERS), options.venvs)
+    found = tools(options.peer or list(PEERS), options.venvs, options.longest)
     all_tools = [tool for tool, _ in found.values()]
     scanners = [tool for tool in all_tools if "load" not in tool.name]  # those would run what they load
     blind = {
@@ -134,7 +137,7 @@ def main() -> None:
         tool.close()
     if options.page:
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        notes = NOTES.format(rounds=options.rounds)
+        notes = NOTES.format(rounds=options.rounds, longest=options.longest)
         options.page.parent.mkdir(parents=True, exist_ok=True)
         options.page.write_text(
             f"# Pickles: speed beside other scanners\n\n{notes}\n{table}\n\n{memory}\n\nMeasured on {began}.\n\n"
