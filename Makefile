@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
 INSTALL = $(BIN)/pip install --quiet
 
-.PHONY: help demo fast test lint docs package share models requirements test-all test-slow test-matrix fuzz mutate bench clean
+.PHONY: help demo fast test lint docs package share models requirements test-all test-slow test-matrix test-pure fuzz mutate bench bench-pickle clean
 
 help:
 	@echo "make demo         lock a model, load it, see three refusals"
@@ -22,6 +22,8 @@ help:
 	@echo "make test-matrix  the Hub client in each of its generations"
 	@echo "make fuzz         long fuzzing campaigns; SECONDS=600 sets their length"
 	@echo "make mutate       take each rule out in turn and expect a test to fail"
+	@echo "make test-pure    the tests of the pickle machine without its compiled loop"
+	@echo "make bench-pickle the speed beside other scanners, which it installs, into docs/reference/benchmarks/pickle.md"
 	@echo "make bench        side-by-side measurements, into docs/reference/benchmarks; MODELGUARD_BENCH_GIB=2 for large models"
 
 $(VENV)/created:
@@ -100,6 +102,9 @@ test-slow: $(VENV)/frameworks
 test-matrix: $(VENV)/test
 	$(BIN)/python tools/test_matrix.py
 
+test-pure: $(VENV)/test
+	MODELGUARD_PURE=1 $(PYTEST) tests/picklevm -m "not heavy and not slow" -n 2
+
 SECONDS ?= 120
 fuzz: $(VENV)/test
 	$(BIN)/python tools/fuzz_pickle.py --seconds $(SECONDS) --framework joblib --framework numpy
@@ -111,6 +116,9 @@ mutate: $(VENV)/test
 
 bench: $(VENV)/frameworks
 	$(BIN)/python benchmarks
+
+bench-pickle: fast
+	$(BIN)/python benchmarks/bench_pickle.py --page docs/reference/benchmarks/pickle.md
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from container_classes import make_twins
 from pickle_classes import make
-from pickle_peers import BATCH, LONGEST, OWN, PEERS, Tool, tools
+from pickle_peers import BATCH, OWN, PEERS, Tool, tools
 
 TORCH = (".pt", ".pth")
 SLOW = 3.0
@@ -34,7 +34,7 @@ compares with the fastest peer, `loads/ours` with `torch.load` or `loads`.
 
 In brackets: the tool misses `os.system` in a small file of the same kind, so it does not read such files and the
 figure does not count. *false alarm*: it says of a harmless file what it says of a harmful one. *late*: stopped after
-{LONGEST:.0f} seconds; another word is the error with which the tool stopped. A tool that takes more than {SLOW:.0f}
+{{longest:.0f}} seconds; another word is the error with which the tool stopped. A tool that takes more than {SLOW:.0f}
 seconds for a file is measured once.
 """
 REPEAT = """\
@@ -71,13 +71,17 @@ def row(label: str, results: dict[str, list[float] | str], blind: set[str]) -> l
     seeing = [medians[name] for name in medians if name not in OWN and name not in blind]
     cells = [label]
     for name, times in results.items():
-        text = times if isinstance(times, str) else f"{medians[name]:.{2 if medians[name] < 100 else 0}f}"
+        text = times if isinstance(times, str) else _short(medians[name])
         cells.append(f"({text})" if name in blind else text)
     ours = medians["modelguard"]
     cells.append(f"{min(seeing) / ours:.1f}" if seeing else "-")
     loads = medians.get("torch.load", medians["loads"])
     cells.append(f"{loads / ours:.2f}")
     return cells
+
+
+def _short(milliseconds: float) -> str:
+    return f"{milliseconds:.0f}" if milliseconds >= 100 else f"{milliseconds:#.3g}".rstrip(".")
 
 
 def peak_of(tool: Tool, path: Path) -> float:
@@ -96,50 +100,47 @@ def machine() -> str:
     return f"{cpu}, {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), Python {platform.python_version()}"
 
 
-def main() -> None:
+def write_page(page: Path, lines: list[list[str]], notes: str, measured: str) -> None:
+    """Write the table with its notes; `measured` says where and when."""
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(f"# Pickles: speed beside other scanners\n\n{notes}\n{table}\n\n{measured}\n\n{REPEAT}")
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--venvs", type=Path, default=Path("build/peers"))
     parser.add_argument("--files", type=Path, default=Path("build/pickles"))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--peer", action="append", choices=PEERS)
-    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--only", action="append", default=[""])
+    parser.add_argument("--longest", type=float, default=120.0, help="seconds of CPU time until a call is stopped")
     parser.add_argument("--page", type=Path)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
     files, twins = make(options.files), make_twins(options.files)
-    found = tools(options.peer or list(PEERS), options.venvs)
+    found = tools(options.peer or list(PEERS), options.venvs, options.longest)
     all_tools = [tool for tool, _ in found.values()]
     scanners = [tool for tool in all_tools if "load" not in tool.name]  # those would run what they load
-    blind = {
-        label: {tool.name for tool in scanners if not tool.ask(path).get("alarm")} for label, path in twins.items()
-    }
-    began = machine()
-    header = [
-        "class",
-        *(f"{name} {version}".strip() for name, (_, version) in found.items()),
-        "peer/ours",
-        "loads/ours",
-    ]
-    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
-    print(began)
-    for label, path in files.items():
-        if not options.only or any(word in label for word in options.only):
-            cells = row(label, measure(all_tools, path, options.rounds), blind.get(label, blind[""]))
-            lines.append(cells)
-            print("  ".join(f"{cell:>16s}" for cell in cells), flush=True)
+    blind = {at: {tool.name for tool in scanners if not tool.ask(path).get("alarm")} for at, path in twins.items()}
+    names = [f"{name} {version}".strip() for name, (_, version) in found.items()]
+    lines = [["class", *names, "peer/ours", "loads/ours"], ["---", *["---:"] * (len(names) + 2)]]
     memory = (
         f"{peak_of(found['modelguard'][0], files['array 200 MB']):.0f} MB is the peak of memory for the 200 MB file."
     )
-    print(memory)
+    measured = f"{memory}\n\nMeasured on {machine()}."
+    print(measured)
+    for label, path in files.items():
+        if any(word in label for word in options.only[1:] or options.only):
+            lines.append(row(label, measure(all_tools, path, options.rounds), blind.get(label, blind[""])))
+            print("  ".join(f"{cell:>16s}" for cell in lines[-1]), flush=True)
+            if options.page:  # as far as it has come
+                write_page(options.page, lines, NOTES.format(**vars(options)), measured)
     for tool in all_tools:
         tool.close()
-    if options.page:
-        table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        notes = NOTES.format(rounds=options.rounds)
-        options.page.parent.mkdir(parents=True, exist_ok=True)
-        options.page.write_text(
-            f"# Pickles: speed beside other scanners\n\n{notes}\n{table}\n\n{memory}\n\nMeasured on {began}.\n\n"
-            f"{REPEAT}"
-        )
 
 
 if __name__ == "__main__":

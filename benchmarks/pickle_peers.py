@@ -13,9 +13,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LONGEST = 60.0
-"""Seconds of wall time after which one call is stopped."""
-
 BATCH = 0.02
 """Seconds of CPU time for which a quick call is repeated within one measurement."""
 
@@ -54,7 +51,7 @@ CALLS: dict[str, tuple[str, str, str]] = {
         "any('critical' in str(one.severity).lower() for one in found)",
     ),
 }
-OWN = ("modelguard", "loads", "torch.load")
+OWN = ("modelguard", "loads", "torch.load") if find_spec("torch") else ("modelguard", "loads")
 """This one and the yardsticks, which run in the Python of the benchmark."""
 PEERS = tuple(name for name in CALLS if name not in OWN)
 
@@ -67,11 +64,11 @@ answers, sys.stdout = sys.stdout, sys.stderr
 def late(number, frame):
     raise TimeoutError("took too long")
 
-signal.signal(signal.SIGALRM, late)
+signal.signal(signal.SIGPROF, late)
 for line in sys.stdin:
     path = json.loads(line)
     answer = {{}}
-    signal.setitimer(signal.ITIMER_REAL, {longest})
+    signal.setitimer(signal.ITIMER_PROF, {longest})
     try:
         calls, began = 0, time.process_time()
         while True:
@@ -83,7 +80,7 @@ for line in sys.stdin:
         answer = {{"took": took / calls, "alarm": bool({alarm})}}
     except BaseException as error:
         answer = {{"failed": "late" if isinstance(error, TimeoutError) else type(error).__name__}}
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.setitimer(signal.ITIMER_PROF, 0)
     answer["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(answer), file=answers, flush=True)
 """
@@ -92,9 +89,9 @@ for line in sys.stdin:
 class Tool:
     """One scanner in a process of its own."""
 
-    def __init__(self, name: str, python: Path, *, log: Path) -> None:
+    def __init__(self, name: str, python: Path, *, log: Path, longest: float) -> None:
         prepare, call, alarm = CALLS[name]
-        code = RUNNER.format(prepare=prepare, call=call, alarm=alarm, longest=LONGEST, batch=BATCH)
+        code = RUNNER.format(prepare=prepare, call=call, alarm=alarm, longest=longest, batch=BATCH)
         if name in OWN:
             code = f"import sys; sys.path[:0] = {[str(ROOT / 'benchmarks'), str(ROOT / 'src')]}\n" + code
         self.name = name
@@ -144,13 +141,12 @@ def install(package: str, folder: Path) -> tuple[Path, str]:
     return python, subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def tools(peers: list[str], folder: Path) -> dict[str, tuple[Tool, str]]:
+def tools(peers: list[str], folder: Path, longest: float) -> dict[str, tuple[Tool, str]]:
     """Return the tools with their versions, this one and the yardstick first; installs what is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "bench.log"
-    own = OWN if find_spec("torch") else OWN[:2]
-    found = {name: (Tool(name, Path(sys.executable), log=log), "") for name in own}
+    found = {name: (Tool(name, Path(sys.executable), log=log, longest=longest), "") for name in OWN}
     for name in peers:
         python, version = install(name, folder)
-        found[name] = (Tool(name, python, log=log), version)
+        found[name] = (Tool(name, python, log=log, longest=longest), version)
     return found

@@ -145,6 +145,12 @@ CASES: list[tuple[str, str, bytes]] = [
         Piece(name=b"a/bad", data=PAYLOAD, flags=8, after=struct.pack("<4s3L", b"PK\x07\x08", CRC, 3, 3)))),
     ("Z-06 zip64 extra", "zip64-extra-differs", zip_of(
         Piece(name=b"a/bad", data=PAYLOAD, central={"extra": struct.pack("<HHQQ", 1, 16, 3, 3)}))),
+    ("Z-06 zip64 extra in the local header", "zip64-extra-differs", zip_of(
+        Piece(name=b"a/bad", data=PAYLOAD, local={"extra": struct.pack("<HHQQ", 1, 16, 3, 3)}))),
+    ("Z-06 zip64 sizes in the directory alone", "zip-sizes-differ", zip_of(
+        Piece(name=b"a/bad", data=PAYLOAD, local=dict.fromkeys(("compressed", "expanded"), 0xFFFFFFFF), central={
+            "compressed": 0xFFFFFFFF, "expanded": 0xFFFFFFFF,
+            "extra": struct.pack("<HHQQ", 1, 16, len(PAYLOAD), len(PAYLOAD))}))),
     ("Z-07 AES", "zip-method", zip_of(Piece(name=b"a/bad", data=PAYLOAD, method=99))),
     ("Z-07 zstd", "zip-method", zip_of(Piece(name=b"a/bad", data=PAYLOAD, method=93))),
     ("Z-07 lzma", "zip-method", zip_of(Piece(name=b"a/bad", data=PAYLOAD, method=14))),
