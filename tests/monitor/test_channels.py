@@ -314,6 +314,21 @@ def test_one_issue_is_made_then_rewritten_then_closed(tmp_path: Path) -> None:
     assert verbs == ["list", "list", "create", "list", "list", "edit", "list", "edit", "close"]
 
 
+@pytest.mark.parametrize("answer", ["not json", "7", '[{"number": 1}]'])
+def test_a_gh_that_answers_something_else_fails_its_own_channel_only(tmp_path: Path, state: State, answer: str) -> None:
+    fake = tmp_path / "bin" / "gh"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    fake.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+        targets = {name: open_one(name, {"path": "feed.xml"} if name == "atom" else {}, tmp_path)
+                   for name in ("github-issue", "atom")}  # fmt: skip
+        trouble = deliver(state, targets, view(made()))
+    assert trouble == (("github-issue", "gh issue list gave something else than issues"),)
+    assert (tmp_path / "feed.xml").is_file()
+
+
 def test_an_issue_without_gh_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(tmp_path))

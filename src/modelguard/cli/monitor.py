@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,12 +108,15 @@ def _go_on(made: Monitor, gate: Gate, refs: tuple[str, ...], options: dict[str, 
     import signal  # only a monitor that goes on sleeps, and is ended from outside
     import time
 
+    from attrs import evolve
+
     from modelguard.terms.errors import ModelguardError
 
     signal.signal(signal.SIGTERM, _end)
     try:
         while True:
             try:
+                made.gate = evolve(gate, today=datetime.now(UTC).date())  # ends of exceptions pass while it runs
                 _once(made, gate, refs, options)
             except ModelguardError as error:
                 click.echo(f"error: {error}", err=True)

@@ -34,8 +34,8 @@ Rule: TypeAlias = Callable[[Scene, Scene], Iterator[Event]]
 def diff(before: Scene, after: Scene) -> tuple[Event, ...]:
     """Return the events between two scenes of one model; none when nothing that is watched differs."""
     taken_over = tuple(_namespace_reuse(before, after))
-    if taken_over:
-        return (*_absence(before, after), *taken_over)
+    if taken_over:  # what answers now is another repository: the one that was watched has not returned
+        return (*(one for one in _absence(before, after) if one.kind != "repo-returned"), *taken_over)
     return tuple(one for rule in RULES for one in rule(before, after))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
+from typing import Any
 
 from attrs import frozen
 
@@ -31,9 +32,7 @@ class GithubIssue:
     repo: str = ""
 
     def write(self, view: View) -> None:
-        found = json.loads(self._gh("issue", "list", "--state", "all", "--search", f'"{TITLE}" in:title',
-                                    "--json", "number,state,body", "--limit", "20") or "[]")  # fmt: skip
-        ours = next((one for one in found if MARK in str(one.get("body", ""))), None)
+        ours = self._ours()
         text = body(view)
         if ours is None:
             if view.open:
@@ -45,6 +44,18 @@ class GithubIssue:
         wanted = "OPEN" if view.open else "CLOSED"
         if ours["state"] != wanted:
             self._gh("issue", "reopen" if view.open else "close", number)
+
+    def _ours(self) -> dict[str, Any] | None:
+        """Return number, state and body of the issue that carries the mark."""
+        listed = self._gh(
+            "issue", "list", "--state", "all", "--search", f'"{TITLE}" in:title',
+            "--json", "number,state,body", "--limit", "20",
+        )  # fmt: skip
+        try:
+            found = [{name: one[name] for name in ("number", "state", "body")} for one in json.loads(listed or "[]")]
+        except (ValueError, TypeError, KeyError) as error:
+            raise ChannelFailed("gh issue list gave something else than issues") from error
+        return next((one for one in found if MARK in str(one["body"])), None)
 
     def _gh(self, *words: str, given: str = "") -> str:
         where = ("--repo", self.repo) if self.repo else ()
