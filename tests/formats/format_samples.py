@@ -37,6 +37,8 @@ from test_device_models import coreml, executorch, fasttext, layer, plan, quanti
 from test_hdf5 import DENSE, symbol_table, with_dataset
 from test_keras_config import model as keras_model
 from test_keras_config import part
+from test_peers import METAGRAPH, MOJO
+from test_peers import WEIGHTS as DARKNET
 from test_repository_parts import ARRAY, SVG, packed, record, sentencepiece
 from test_repository_programs import PROGRAMS, notebook
 from test_repository_text import POINTER
@@ -187,6 +189,7 @@ _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str,
     ("columns", "t.sqlite", b"SQLite format 3\0" + bytes(200), _FIRST),
     ("coreml", "m.mlmodel", coreml(500, layer(lump(140, b""))), _FIELDS),
     ("coreml-weights", "weights/weight.bin", weights(100, 64), ""),
+    ("darknet", "yolo.weights", DARKNET, _COUNTLESS),
     ("document", "paper.pdf", b"%PDF-1.7\n" + b"words " * 40, _FIRST),
     ("event-log", "events.out.tfevents.1.host", record(b"\x09abc") * 4, "a log is cut off whenever its writer ends"),
     ("event-log", "data.tfrecord", record(b"\x09abc") * 4, "a log is cut off whenever its writer ends"),
@@ -197,6 +200,7 @@ _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str,
     ("gguf", "m.gguf", _vocabulary(), ""),
     ("ggml-legacy", "m.bin", _GGJT, _COUNTLESS),
     ("gzip", "m.gz", gzip.compress(_MESSAGE), ""),
+    ("h2o-mojo", "model.zip", MOJO, ""),
     ("hdf5", "m.h5", with_dataset(), ""),
     ("hdf5", "old.h5", symbol_table(), ""),
     ("hdf5", "k.h5", File().finish(attribute("model_config", json.dumps(DENSE).encode())), ""),
@@ -257,6 +261,7 @@ _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str,
     ("tar", "m.tar", tar_of(member("a/notes.txt", b"words\n" * 30), member("b.txt", b"more\n")), _PADDING),
     ("tensorflow-checkpoint", "variables.index", checkpoint(), "", ("variables.data-00000-of-00001",)),
     ("tensorflow-graph", "frozen.pb", graph(tf_node("x", "Placeholder"), tf_node("y", "Relu", "x")), _FIELDS),
+    ("tensorflow-metagraph", "model.ckpt.meta", METAGRAPH, _FIELDS),
     ("tensorflow-text", "saved_model.pbtxt", b"saved_model_schema_version: 1 meta_graphs { graph_def { "
      + GRAPH_TEXT.encode() + b" } }", _FIELDS),
     ("tensorrt", "m.engine", b"ftrt" + bytes(200), _FIRST),
