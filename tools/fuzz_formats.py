@@ -67,6 +67,7 @@ def try_one(data: bytes, path: str, reader: str, tally: Tally, *, alone: bool, m
         formats=(FORMATS[reader],) if alone else tuple(FORMATS.values()),
     )
     wrong = ""
+    recognised: frozenset[str] = frozenset()
     if measured:
         tracemalloc.start()
     started = process_time()
@@ -75,10 +76,13 @@ def try_one(data: bytes, path: str, reader: str, tally: Tally, *, alone: bool, m
             if isinstance(fact, Unread) and fact.reason.startswith("internal fault"):
                 wrong = wrong or f"{fact.format}: {fact.reason}"
             elif isinstance(fact, Recognised) and not fact.location.members:
-                tally.accepted += reader in fact.formats
+                recognised = frozenset(fact.formats)
     except Exception as error:  # noqa: BLE001  # whatever leaves the walk is what is looked for
         wrong = f"the walk itself: {type(error).__name__}: {error}"
     taken = process_time() - started
+    tally.accepted += reader in recognised
+    if data and reader not in recognised and not wrong and FORMATS[reader].accepts(Content.of(data, Location(path))):
+        wrong = "its clue hides it: it accepts the bytes, and the walk does not ask it"
     tally.slowest = max(tally.slowest, taken)
     if measured:
         peak = tracemalloc.get_traced_memory()[1]

@@ -1,8 +1,8 @@
 """At least one small, sound sample of every format, under the name by which loaders find it.
 
 `SAMPLES` maps the name of a format to its samples. What asks for something (a script, a TorchScript program) is sound
-too: sound means that its own format reads it to the end. Files below `samples/FORMAT/` were written by the formats'
-own libraries and join by lying there (samples/README.md says how each was made).
+too: sound means that its own format reads it to the end. Small files below `samples/` were written by the formats' own
+libraries and join, for every format that accepts them, by lying there (samples/README.md says how each was made).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import lzma
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -37,6 +37,8 @@ from test_device_models import coreml, executorch, fasttext, layer, plan, quanti
 from test_hdf5 import DENSE, symbol_table, with_dataset
 from test_keras_config import model as keras_model
 from test_keras_config import part
+from test_peers import METAGRAPH, MOJO
+from test_peers import WEIGHTS as DARKNET
 from test_repository_parts import ARRAY, SVG, packed, record, sentencepiece
 from test_repository_programs import PROGRAMS, notebook
 from test_repository_text import POINTER
@@ -46,6 +48,7 @@ from test_tensorflow import checkpoint, note
 from test_tensorflow_text import PLAIN as GRAPH_TEXT
 from test_tflite import model as tflite
 from test_torch import SCRIPT
+from test_torch7 import network as torch7
 from test_torch_archives import EXPORT, PACKAGE, SERVE, SOURCE
 from test_tree_models import as_json, catboost, lightgbm, ubjson, xgboost
 from test_xml_models import openvino, pmml, weights
@@ -53,6 +56,8 @@ from torch_builders import WEIGHTS, pickled, torch_stream, torch_zip
 
 from modelguard._registry import parts
 from modelguard.formats.format import Format
+from modelguard.terms.artifact import Location
+from modelguard.terms.content import Content
 
 WRITTEN = Path(__file__).parent / "samples"
 FORMATS = {format_.name: format_ for format_ in parts("modelguard.formats", Format)}
@@ -84,6 +89,7 @@ _TEXT = "a beginning of a text is a text"
 _FIRST = "only the first bytes are read, and no loader of models reads more"
 _PADDING = "the blocks of zeros behind the last member may be fewer"
 _REMARKS = "what stands behind the trees is for people"
+_COUNTLESS = "the file does not say how many tensors it has"
 _LINES = "a beginning of a program is a program, and asks like the whole"
 _FIELDS = "a message of protocol buffers may end after any field; what was read so far is all that a loader would see"
 _RAW = Random(5).randbytes(300)
@@ -149,6 +155,19 @@ _MESSAGE = json.dumps({"a": 1, "b": ["text"] * 40}).encode()
 _FINGERPRINT = b"".join(number(place, 1 << 63 | place) for place in range(1, 6)) + lump(6, number(1, 1))
 _MXNET = {"nodes": [{"op": "null", "name": "x", "inputs": []}], "arg_nodes": [0], "heads": [[0, 0, 0]]}
 _ONNX_JSON = {"irVersion": "10", "graph": {"node": [{"opType": "Relu"}]}, "opsetImport": [{"version": "21"}]}
+_CAFFE = lump(1, "n") + lump(100, lump(1, "c") + lump(2, "ReLU") + lump(3, "x") + lump(4, "y"))
+_GGJT = (
+    b"tjgg" + struct.pack("<8L", 3, 2, 4, 1, 1, 1, 4, 0) + (struct.pack("<L", 1) + b"a" + bytes(4)) * 2
+    + struct.pack("<3L", 1, 1, 0) + struct.pack("<L", 8) + b"w"
+)  # fmt: skip
+_GGJT += bytes(-len(_GGJT) % 32) + bytes(32)
+_TFJS = {
+    "format": "graph-model",
+    "modelTopology": {"node": [{"name": "x", "op": "Placeholder"}]},
+    "weightsManifest": [
+        {"paths": ["group1-shard1of1.bin"], "weights": [{"name": "w", "shape": [2], "dtype": "float32"}]}
+    ],
+}
 _PADDLE = bytes(16) + struct.pack("<L", 4) + number(1, 5) + number(2, 3) + bytes(12)
 _PIR = {
     "base_code": {"magic": "pir", "version": 1, "trainable": True},
@@ -160,13 +179,17 @@ _PYTHON = "import subprocess\n\n\ndef run(words):\n    return subprocess.run(wor
 # Format, path, bytes, why a beginning may pass, files beside it.
 _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str, ...]]] = [
     ("bzip2", "m.bz2", bz2.compress(_MESSAGE), ""),
+    ("caffe", "m.caffemodel", _CAFFE, _FIELDS),
+    ("caffe-text", "m.prototxt", b'name: "n"\n' + b'layer { type: "ReLU" bottom: "x" top: "y" }\n' * 3, _FIELDS),
     ("catboost", "m.cbm", catboost(), ""),
     ("catboost", "parts.cbm", catboost(parts=("static_ctr_provider_v1",), rest=b"table" * 30), _FIRST),
+    ("cntk", "m.cntk", number(1, 1) + lump(2, lump(1, "uid") + lump(2, number(1, 1) + lump(8, "Plus1"))), _FIELDS),
     ("columns", "t.parquet", b"PAR1" + _RAW + b"PAR1", ""),
     ("columns", "t.arrow", b"ARROW1\0\0" + _RAW + b"ARROW1", ""),
     ("columns", "t.sqlite", b"SQLite format 3\0" + bytes(200), _FIRST),
     ("coreml", "m.mlmodel", coreml(500, layer(lump(140, b""))), _FIELDS),
     ("coreml-weights", "weights/weight.bin", weights(100, 64), ""),
+    ("darknet", "yolo.weights", DARKNET, _COUNTLESS),
     ("document", "paper.pdf", b"%PDF-1.7\n" + b"words " * 40, _FIRST),
     ("event-log", "events.out.tfevents.1.host", record(b"\x09abc") * 4, "a log is cut off whenever its writer ends"),
     ("event-log", "data.tfrecord", record(b"\x09abc") * 4, "a log is cut off whenever its writer ends"),
@@ -175,7 +198,9 @@ _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str,
     ("fasttext", "m.ftz", fasttext(), ""),
     ("font", "f.ttf", b"\0\1\0\0\0\x0a\0\x80\0\3\0\x20GSUB" + bytes(200), _FIRST),
     ("gguf", "m.gguf", _vocabulary(), ""),
+    ("ggml-legacy", "m.bin", _GGJT, _COUNTLESS),
     ("gzip", "m.gz", gzip.compress(_MESSAGE), ""),
+    ("h2o-mojo", "model.zip", MOJO, ""),
     ("hdf5", "m.h5", with_dataset(), ""),
     ("hdf5", "old.h5", symbol_table(), ""),
     ("hdf5", "k.h5", File().finish(attribute("model_config", json.dumps(DENSE).encode())), ""),
@@ -207,7 +232,7 @@ _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str,
     ("openvino", "m.xml", openvino(), "", ("m.bin",)),
     ("package", "x-1.0-py3-none-any.whl", zip_of(Piece(name=b"x.py", data=b"import os\n")), ""),
     ("package", "x.deb", b"!<arch>\ndebian-binary   " + bytes(60), ""),
-    ("paddle-parameters", "m.pdiparams", _PADDLE, ""),
+    ("paddle-parameters", "m.pdiparams", _PADDLE, _COUNTLESS),
     ("paddle-pir", "model.json", json.dumps(_PIR).encode(), ""),
     ("paddle-program", "m.pdmodel",
      lump(1, number(1, 0) + number(2, (1 << 64) - 1) + lump(4, lump(3, "relu"))) + lump(4, number(1, 0)), _FIELDS),
@@ -222,6 +247,7 @@ _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str,
     ("r-data", "m.rds", _R, ""),
     ("recording", "s.wav", _wav(), ""),
     ("requirements", "requirements.txt", b"numpy==2.0\ntorch>=2\n" * 4, _TEXT),
+    ("rknn", "m.rknn", b"RKNN" + bytes(4) + struct.pack("<QQ", 1, 8) + bytes(8) + struct.pack("<Q", 2) + b"{}", _FIRST),
     ("safetensors", "m.safetensors", safetensors.numpy.save({"w": np.arange(9.0), "b": np.zeros((2, 3))}), ""),
     ("savedmodel", "saved_model.pb",
      saved_model(graph(tf_node("x", "Placeholder"), tf_node("y", "Relu", "x")), signature("serving_default", "y:0")),
@@ -235,12 +261,16 @@ _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str,
     ("tar", "m.tar", tar_of(member("a/notes.txt", b"words\n" * 30), member("b.txt", b"more\n")), _PADDING),
     ("tensorflow-checkpoint", "variables.index", checkpoint(), "", ("variables.data-00000-of-00001",)),
     ("tensorflow-graph", "frozen.pb", graph(tf_node("x", "Placeholder"), tf_node("y", "Relu", "x")), _FIELDS),
+    ("tensorflow-metagraph", "model.ckpt.meta", METAGRAPH, _FIELDS),
     ("tensorflow-text", "saved_model.pbtxt", b"saved_model_schema_version: 1 meta_graphs { graph_def { "
      + GRAPH_TEXT.encode() + b" } }", _FIELDS),
     ("tensorrt", "m.engine", b"ftrt" + bytes(200), _FIRST),
     ("text", "vocab.txt", b"word\n##ing\n" * 30, _TEXT),
+    ("tfjs", "model.json", json.dumps(_TFJS).encode(), "", ("group1-shard1of1.bin",)),
     ("tflite", "m.tflite", tflite(description="made by hand"), ""),
     ("toml", "pyproject.toml", b'[project]\nname = "x"\nversion = "1"\n' * 1 + b"[tool.x]\na = [1, 2]\n", _TEXT),
+    ("torch7", "m.t7", torch7(), ""),
+    ("torch7", "lines.t7", torch7(text=True), ""),
     ("torch-legacy", "m.pt", torch_stream(), ""),
     ("torch-package", "p.pt", zip_of(*PACKAGE, SOURCE), ""),
     ("torch-tar", "old.pt", _tar_checkpoint(), ""),
@@ -259,6 +289,28 @@ _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str,
 _LEAST = {_PADDING: 2048, _REMARKS: lightgbm().index(b"end of trees") + len(b"end of trees")}
 
 
+# What many files are besides: a sample of such a format is a row of the table, not whatever happens to be one.
+_GENERAL = frozenset(
+    {"ini", "jinja", "json", "markdown", "markup", "python", "requirements", "script", "text", "toml", "yaml", "zip"}
+)
+_SMALL = 1 << 15
+
+
+def _written() -> Iterator[Sample]:
+    """Yield the small files that libraries wrote, once for each format that accepts them."""
+    for file in sorted(path for path in WRITTEN.rglob("*") if path.is_file() and path.suffix not in {".md", ".txt"}):
+        data, beside = file.read_bytes(), tuple(sorted(_beside(file)))
+        content = Content.of(data, Location(file.name))
+        for name, format_ in FORMATS.items() if 8 <= len(data) <= _SMALL else ():
+            if name not in _GENERAL and format_.accepts(content):
+                prefix = PREFIXES.get(name, "") or _REST.get(name, "")
+                yield Sample(format=name, path=file.name, data=data, others=beside, prefix=prefix)
+
+
+def _beside(file: Path) -> Iterator[str]:
+    return (str(path.relative_to(file.parent)) for path in file.parent.rglob("*") if path.is_file() and path != file)
+
+
 @cache
 def samples() -> dict[str, tuple[Sample, ...]]:
     """Return the samples of each format, those of the table and those that libraries wrote."""
@@ -266,13 +318,11 @@ def samples() -> dict[str, tuple[Sample, ...]]:
     for format_, path, data, prefix, *others in _ROWS:
         sample = Sample(format=format_, path=path, data=data, prefix=prefix, others=others[0] if others else ())
         found.setdefault(format_, []).append(evolve(sample, least=_LEAST.get(prefix, 0)))
-    for file in sorted(WRITTEN.glob("*/*")):
-        if file.parent.name in FORMATS and file.is_file():
-            prefix = PREFIXES.get(file.parent.name, "")
-            found.setdefault(file.parent.name, []).append(
-                Sample(format=file.parent.name, path=file.name, data=file.read_bytes(), prefix=prefix)
-            )
+    for sample in _written():
+        found.setdefault(sample.format, []).append(sample)
     return {name: tuple(some) for name, some in found.items()}
 
 
-PREFIXES = {row[0]: row[3] for row in _ROWS}
+PREFIXES = {row[0]: row[3] for row in _ROWS if row[3] not in _LEAST}
+# Formats of the files that libraries wrote, where none of the table may be cut.
+_REST: dict[str, str] = {}

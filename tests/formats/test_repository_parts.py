@@ -308,7 +308,7 @@ def test_any_markup_gives_facts(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["vocab/lookups.bin", "vocab/key2row"])
 def test_an_empty_part_of_a_vocabulary_is_messagepack(name: str) -> None:
-    assert formats_of(facts_of(name, b"\x80")) == ("msgpack",)
+    assert "msgpack" in formats_of(facts_of(name, b"\x80"))
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "vocab/lookups.bin.txt"])

@@ -2,7 +2,8 @@
 
 Why it matters
     What a file may do was reviewed when it was locked. If it now asks for more, either the file changed or modelguard
-    has learned to see more in it; both need another look before it is loaded.
+    has learned to see more in it; both need another look before it is loaded. While a newer revision is recorded, what
+    it asks for beyond the approved one is only noted: recording it is the approval.
 
 What to do
     Look at what is new, then record it: `modelguard lock --upgrade REF`.
@@ -16,12 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelguard.checks.check import Check
-from modelguard.terms.facts import Asks, Dossier, Fact, Import, Pinned
+from modelguard.terms.facts import Asks, Dossier, Earlier, Fact, Import, Pinned
 from modelguard.terms.finding import Finding, Severity
 
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
-    """Compare what each pinned file asks for with what was recorded."""
+    """Compare what each pinned file asks for with what was recorded, and a newer revision with the approved one."""
+    yield from _beyond_the_approved(dossier)
     pinned = {fact.location.path: fact for fact in dossier.all(Pinned)}
     seen: set[tuple[str, str]] = set()
     for fact in (*dossier.all(Import), *dossier.all(Asks)):
@@ -38,6 +40,27 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
             subject=name,
             message=f"asks for {name}, which the lock does not record",
             remedy="look at what is new, then record it: modelguard lock --upgrade REF",
+        )
+
+
+def _beyond_the_approved(dossier: Dossier) -> Iterator[Finding]:
+    """Report what a newer revision asks for; a file that the approved one lacks is compared with all of its files."""
+    before = {fact.location.path: {*fact.imports, *fact.permissions} for fact in dossier.all(Earlier)}
+    anywhere = {name for names in before.values() for name in names}
+    seen: set[tuple[str, str]] = set()
+    for fact in (*dossier.all(Import), *dossier.all(Asks)) if before else ():
+        path, name = fact.location.path, permission_of(fact)
+        if name in before.get(path, anywhere) or (path, name) in seen:
+            continue
+        seen.add((path, name))
+        yield Finding(
+            check=CHECK.name,
+            area=CHECK.area,
+            severity=Severity.LOW,
+            location=fact.location,
+            subject=name,
+            message=f"asks for {name}, which the approved revision did not",
+            remedy="look at what is new before you record this revision; modelguard diff REF shows all that changed",
         )
 
 

@@ -67,7 +67,7 @@ def accepts(content: Content) -> bool:
     """Tell by a map or list at the beginning whose values fill the content exactly; by the ending, by the beginning."""
     head = content.head(1)
     if content.size == 1 and head in (b"\x80", b"\x90"):
-        return basename(content.name) in _OFTEN_EMPTY
+        return basename(content.name).lower() in _OFTEN_EMPTY
     if not head or not (0x81 <= head[0] <= 0x8F or 0x91 <= head[0] <= 0x9F or head[0] in (0xDC, 0xDD, 0xDE, 0xDF)):
         return False
     if content.name.lower().endswith(_ENDINGS):
@@ -182,7 +182,7 @@ FORMAT = Format(
     title="MessagePack",
     reads="Every value to the end, without recursion, up to 20 million values and 512 levels.",
     looks_for="Pickles in its bytes, arrays of Python objects, extension types that nobody knows.",
-    clue=Clue(first=bytes((*range(0x81, 0x90), *range(0x91, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF))),
+    clue=Clue(first=bytes((*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF))),
     accepts=accepts,
     read=read,
     endings=_ENDINGS,

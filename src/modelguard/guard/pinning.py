@@ -18,7 +18,7 @@ from modelguard.sources.ranges import survey
 from modelguard.sources.source import Listed, Resolved, source_for
 from modelguard.terms.artifact import Artifact, HubRef, Location, ModelRef
 from modelguard.terms.errors import NotFound
-from modelguard.terms.facts import Asks, Fact, IdentityChanged, Import, Recognised
+from modelguard.terms.facts import Asks, Earlier, Fact, IdentityChanged, Import, Recognised
 from modelguard.terms.provenance import Signed
 from modelguard.terms.verdict import Examination
 
@@ -65,7 +65,7 @@ def pin(ref: ModelRef, gate: Gate, wish: Wish, existing: Entry | None = None) ->
     fetch = survey if wish.remote and isinstance(asked, HubRef) and not offline else source.fetch
     snapshot = fetch(chosen, gate.store, gate.options, expected)
     draft = _draft(resolved, existing, wish, keep=keep)
-    changes = [] if existing is None else [*_identity_changes(existing, draft)]
+    changes = [] if existing is None else [*_identity_changes(existing, draft), *_earlier(existing)]
     examination = examine_snapshot(
         snapshot, gate, entry=draft, facts=changes, tags=resolved.tags, look_up=base_licenses(gate, existing)
     )
@@ -146,6 +146,14 @@ def _identity_changes(before: Entry, after: Entry) -> Iterator[Fact]:
     ):
         if recorded and recorded != found:
             yield IdentityChanged(location=Location(before.id), what=what, recorded=recorded, found=found)
+
+
+def _earlier(before: Entry) -> Iterator[Fact]:
+    """Yield what the files of the approved revision ask for, so that a revision that asks for more is told."""
+    for file in before.files:
+        yield Earlier(
+            location=Location(file.path), revision=before.revision, imports=file.imports, permissions=file.permissions
+        )
 
 
 def _completed(draft: Entry, examination: Examination, gate: Gate) -> Entry:

@@ -245,6 +245,15 @@ class Pinned(Fact):
 
 
 @frozen(kw_only=True)
+class Earlier(Fact):
+    """What the lock records of a file at the revision that a newer one is about to replace."""
+
+    revision: str
+    imports: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
 class Approval(Fact):
     """The lock's decision about the model: `state` is approved, exempted or revoked; dates are ISO 8601."""
 
