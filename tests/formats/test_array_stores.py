@@ -257,7 +257,7 @@ def test_numbers_that_are_compressed_are_no_unknown_bytes(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["orbax", "orbax-files", "zarr2", "zarr3"])
 def test_what_the_libraries_wrote_passes(tmp_path: Path, name: str) -> None:
-    root = Path(__file__).parent / "samples" / name
+    root = Path(__file__).parent / "samples" / "snapshots" / name
     files = {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
     facts = facts_of(tmp_path, files)
     assert not [fact for fact in facts if isinstance(fact, Asks | Malformed | Unread)]

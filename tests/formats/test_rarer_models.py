@@ -22,7 +22,7 @@ from modelguard.formats.rknn import FORMAT as RKNN
 from modelguard.formats.xgboost_binary import FORMAT as XGBOOST
 from modelguard.terms.facts import Asks, Header, Tensor
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parent / "samples" / "snapshots"
 
 
 # --- MXNet -----------------------------------------------------------------------------------------------------
