@@ -30,6 +30,7 @@ from onnx_builders import entry, in_graph, model, node
 from onnx_builders import tensor as onnx_tensor
 from pickle_builders import ECHO, call, named, program, push
 from protobuf_builders import lump, number
+from rarer_samples import RARER
 from tensorflow_builders import graph, saved_model, signature
 from tensorflow_builders import node as tf_node
 from test_compression import SEALED
@@ -283,6 +284,7 @@ _ROWS: list[tuple[str, str, bytes, str] | tuple[str, str, bytes, str, tuple[str,
     ("zip", "m.zip", zip_of(Piece(name=b"a.txt", data=b"words\n" * 9, method=8), Piece(name=b"b.txt", data=b"x")), ""),
     ("zlib", "m.z", zlib.compress(_MESSAGE), ""),
     ("zstd", "m.zst", _zstd(_MESSAGE), ""),
+    *RARER,
 ]  # fmt: skip
 
 

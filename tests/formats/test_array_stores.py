@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from struct import pack
+from time import process_time
 from typing import Any
 
 import pytest
@@ -71,6 +72,20 @@ def test_the_chunks_of_version_3_are_numbers() -> None:
     facts = read_beside(ZARR, zarr3(shards), "w/zarr.json", "w/c", "w/c/0/1", "w/c.0", "w/cc", "w/c/x")
     assert not refused(facts)
     assert [fact.path for fact in only(facts, RawNumbers)] == ["w/c", "w/c.0", "w/c/0/1"]
+
+
+def test_an_array_whose_own_name_is_a_number_has_its_chunks() -> None:
+    facts = read_beside(ZARR, zarray(), "0/.zarray", "0/0.0", "0/1/2", "1/0.0", "0")
+    assert [fact.path for fact in only(facts, RawNumbers)] == ["0/0.0", "0/1/2"]
+    assert [fact.path for fact in only(read_beside(ZARR, zarray(), ".zarray", "0", "x/0"), RawNumbers)] == ["0"]
+
+
+def test_many_arrays_of_many_chunks_take_little_time() -> None:
+    walk = SmallWalk(paths=frozenset(f"{array}/{chunk}.0" for array in range(400) for chunk in range(100)))
+    start = process_time()
+    for array in range(400):
+        assert len(only(read(ZARR, zarray(), f"{array}/.zarray", walk=walk), RawNumbers)) == 100
+    assert process_time() - start < 20
 
 
 @pytest.mark.parametrize(
@@ -257,7 +272,7 @@ def test_numbers_that_are_compressed_are_no_unknown_bytes(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["orbax", "orbax-files", "zarr2", "zarr3"])
 def test_what_the_libraries_wrote_passes(tmp_path: Path, name: str) -> None:
-    root = Path(__file__).parent / "samples" / name
+    root = Path(__file__).parent / "samples" / "snapshots" / name
     files = {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
     facts = facts_of(tmp_path, files)
     assert not [fact for fact in facts if isinstance(fact, Asks | Malformed | Unread)]

@@ -22,7 +22,7 @@ from modelguard.formats.paddle_program import FORMAT as PROGRAM
 from modelguard.terms.content import Budget
 from modelguard.terms.facts import Asks, Import, Malformed, Recognised, Tensor
 
-SAMPLES = Path(__file__).parent / "samples" / "paddle"
+SAMPLES = Path(__file__).parent / "samples" / "snapshots" / "paddle"
 
 
 def operator(kind: str, **attributes: str) -> bytes:

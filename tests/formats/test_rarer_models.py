@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from struct import pack
+from time import process_time
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from modelguard.formats.rknn import FORMAT as RKNN
 from modelguard.formats.xgboost_binary import FORMAT as XGBOOST
 from modelguard.terms.facts import Asks, Header, Tensor
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parent / "samples" / "snapshots"
 
 
 # --- MXNet -----------------------------------------------------------------------------------------------------
@@ -287,6 +288,12 @@ def test_what_a_description_asks_for(text: str, wanted: tuple[str, str]) -> None
 def test_other_bytes_are_no_networks(data: bytes) -> None:
     assert not CAFFE.accepts(content_of(data))
     assert not CAFFE_TEXT.accepts(content_of(data))
+
+
+def test_blank_lines_without_end_take_little_time() -> None:
+    start = process_time()
+    assert not CAFFE_TEXT.accepts(content_of(b"\n" * (1 << 20)))
+    assert process_time() - start < 2
 
 
 def test_a_description_that_is_broken_is_unread() -> None:

@@ -99,6 +99,9 @@ SPEAKS: dict[str, tuple[Any, str]] = {
     "auto_mapping": ({"parent_library": "x", "base_model_class": "Y"}, "configuration"),
     "_target_": ("os.system", "configuration"),
     "transformers_weights": ("../x.safetensors", "external-files"),
+    "Regex": ("(a+)+", "configuration"),
+    "added_tokens": ([0] * 1_000_001, "configuration"),
+    "quantization_config": ({"quant_method": "evil"}, "configuration"),
     "_name_or_path": ("org/base", "name-or-path"),
 }
 

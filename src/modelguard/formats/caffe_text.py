@@ -20,7 +20,7 @@ from modelguard.terms.facts import Asks, Fact, Header
 
 NAME = "caffe-text"
 LARGEST = 16 << 20
-_LAYER = re.compile(rb"^\s*layers?\s*:?\s*\{", re.MULTILINE)
+_LAYER = re.compile(rb"^[ \t]*layers?[ \t]*:?[ \t]*\{", re.MULTILINE)
 _OF_LAYERS = re.compile(rb"\b(?:type|bottom|top)\s*:")
 # Fields of a description of training that name files.
 _SOLVER_FILES = frozenset({"net", "train_net", "test_net", "train_state", "weights"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from posixpath import basename, dirname
 from typing import Any
 
@@ -104,10 +105,24 @@ def _chunks(at: Location, walk: Walk) -> Iterator[Fact]:
     version = _DESCRIPTIONS.get(basename(at.path))
     if at.members or version is None:
         return
-    folder = dirname(at.path) + "/" if dirname(at.path) else ""
-    for path in sorted(walk.paths):
-        if path.startswith(folder) and _KEYS[version].match(path[len(folder) :]):
+    folder = dirname(at.path)
+    for path in _below(walk.paths).get(folder, ()):
+        walk.budget.spend_time()
+        if _KEYS[version].match(path[len(folder) :].lstrip("/")):
             yield RawNumbers(location=at, path=path)
+
+
+@lru_cache(maxsize=1)
+def _below(paths: frozenset[str]) -> dict[str, list[str]]:
+    """Return the paths that may be chunks, by each folder whose array they could be chunks of."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        names = path.split("/")
+        for number in range(len(names) - 1, -1, -1):
+            if not _KEYS[3].match("/".join(names[number:])):
+                break
+            found.setdefault("/".join(names[:number]), []).append(path)
+    return found
 
 
 def _references(value: dict[str, Any], at: Location, walk: Walk) -> Iterator[Fact]:
