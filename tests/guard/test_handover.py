@@ -94,7 +94,7 @@ def test_nothing_is_kept_of_a_load_that_is_done_or_was_refused(model: Path) -> N
     views = Gate.open().store.root / "views"
 
     def held() -> tuple[int, int]:
-        return len(os.listdir("/proc/self/fd")), len(list(views.iterdir()))
+        return len(list(Path("/proc/self/fd").iterdir())), len(list(views.iterdir()))
 
     kept: list[Any] = [load(strict=True), load()]
     before = held()
@@ -110,7 +110,7 @@ def test_nothing_is_kept_of_a_load_that_is_done_or_was_refused(model: Path) -> N
 
 def test_a_function_of_the_callers_may_open_its_files_again(model: Path) -> None:
     for gate in (strict_gate(), Gate.open()):
-        path = guarded(lambda path: Path(path), gate=gate)("models")
+        path = guarded(Path, gate=gate)("models")
         assert (path / FILE).read_bytes() == GOOD
 
 

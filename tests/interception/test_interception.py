@@ -388,23 +388,3 @@ def test_the_environment_starts_it(dumped: Path, mode: str, end: str) -> None:
         MODELGUARD_INTERCEPT=mode,
     )
     assert end in done.stdout + done.stderr
-
-
-@pytest.mark.parametrize(
-    ("mode", "name", "code", "said"),
-    [
-        ("guard", "good.joblib", 0, "{'weight': [0.5]}"),
-        ("guard", "evil.joblib", 1, "not-locked"),
-        ("enforce", "good.joblib", 1, "around the guard"),
-        ("observe", "good.joblib", 0, "1 loads seen, 0 would be refused"),
-    ],
-)
-def test_a_program_is_run_under_it(dumped: Path, mode: str, name: str, code: int, said: str) -> None:
-    (dumped / "script.py").write_text("import joblib, sys\nprint(joblib.load(sys.argv[1]))\n")
-    source = str(Path(modelguard.__file__).parent.parent)
-    command = [sys.executable, "-m", "modelguard", "run", "--mode", mode, "script.py", name]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": source}, check=False
-    )
-    assert done.returncode == code, done.stderr
-    assert said in done.stdout + done.stderr

@@ -99,7 +99,7 @@ def _at_hand(entry: Entry, gate: Gate) -> Snapshot:
     artifacts: dict[str, Artifact] = {}
 
     def look(file: LockedFile, place: Path) -> None:
-        digest, size = hashing.hash_file(place, ours=True, progress=gate.options.progress)
+        digest, size = hashing.hash_file(place, progress=gate.options.progress)
         artifacts[file.path] = Artifact(path=file.path, size=size, digest=digest, file=place)
 
     hashed = []

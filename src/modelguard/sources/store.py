@@ -195,7 +195,7 @@ class Store:
         if place is None:
             return False
         try:
-            found, _ = hashing.hash_file(place, ours=True, progress=self.progress)
+            found, _ = hashing.hash_file(place, progress=self.progress)  # not mapped: a damaged file may still shrink
         except SourceError as error:
             log.warning("store: object %s: %s", digest, error.message)
             return False
