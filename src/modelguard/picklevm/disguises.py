@@ -71,7 +71,8 @@ def may_carry(head: bytes) -> bool:
 
 def is_text(head: bytes) -> bool:
     """Tell whether a constant begins as a text does."""
-    return head[:64].isascii()
+    start = head[:64]
+    return start.isascii() and b"\0" not in start
 
 
 def _is_base64(head: bytes) -> bool:
