@@ -12,6 +12,7 @@ from itertools import islice
 
 from attrs import Factory, field, frozen
 
+from modelguard.formats._zip_in_tar import belong_to_members
 from modelguard.terms.content import NEAR_TAIL, Content
 from modelguard.terms.errors import BudgetSpent, ReadError
 
@@ -101,9 +102,14 @@ class Record:
 def ends(content: Content) -> list[End]:
     """Return every reading of every plausible end record near the end of the file, the last record first.
 
-    Raises `BudgetSpent` when there are more than 64.
+    There is none for a tar whose members alone they belong to. Raises `BudgetSpent` when there are more than 64.
     """
-    return content.once(_ends)
+    return content.once(_own_ends)
+
+
+def _own_ends(content: Content) -> list[End]:
+    found = _ends(content)
+    return [] if found and belong_to_members(content, list(found)) else found
 
 
 def has_directory(content: Content) -> bool:
