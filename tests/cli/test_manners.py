@@ -113,14 +113,16 @@ def test_an_interrupted_command_leaves_nothing_half_written(home: Path, words: t
             shutil.rmtree(home.parent / "store")
         before = {path.name: path.read_bytes() for path in home.iterdir()}
         hub.requests.clear()
-        hub.pause = 5.0
+        hub.pause = 2.5
         process = subprocess.Popen(
             [*COMMAND, *words], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=environment(home, **address),
         )  # fmt: skip
         begun(hub)
         process.send_signal(signal.SIGINT)
+        interrupted = time.monotonic()
         _, errors = process.communicate(timeout=120)
+        assert time.monotonic() - interrupted < 4, "who interrupts does not wait for the rest of the body"
         hub.mend()
         assert (process.returncode, "interrupted" in errors) == (130, True), errors
         assert "Traceback" not in errors

@@ -61,7 +61,7 @@ def repository(hub: LocalHub, run: Run) -> Repository:
 
 
 def test_the_monitor_tells_once_and_exits_with_what_it_found(repository: Repository, run: Run, home: Path) -> None:
-    assert "1 models watched, 0 new events" in run("monitor")
+    assert "1 model watched, 0 new events" in run("monitor")
     repository.tag("v1")
     run("monitor", "--closely")
     repository.commit({"notes.txt": "two\n"})

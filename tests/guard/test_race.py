@@ -81,8 +81,8 @@ def changed_at(path):
         return 0.0
 
 attacks = [globals()[name] for name in sys.argv[3].split()]
-begun = False
-while True:
+begun, parent = False, os.getppid()
+while os.getppid() == parent:
     for path in sorted(glob.glob(random.choice(sys.argv[4:])), key=changed_at)[:1]:
         try:
             if not os.access(os.path.dirname(path), os.W_OK):

@@ -176,7 +176,7 @@ def test_a_monitor_that_goes_on_ends_when_it_is_asked_to(
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as child:  # fmt: skip
         assert child.stdout is not None
-        assert "1 models watched, 0 new events" in child.stdout.readline()
+        assert "1 model watched, 0 new events" in child.stdout.readline()
         repository.disabled = True
         told = ""
         while "1 new events" not in told:

@@ -7,6 +7,7 @@ Exit codes: 0 all examined and allowed, 1 something refused, 2 usage, policy or 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -63,6 +64,13 @@ def _with_loudness(command: click.Command) -> click.Command:
     return command
 
 
+def _leave_threads(code: int) -> NoReturn:
+    """Exit without waiting for threads that are still fetching: whatever they hold is not in the store yet."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
     try:
@@ -73,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = next(code for kind, code in _CODES if isinstance(error, kind))
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        code = 130
+        _leave_threads(130)
     except click.ClickException as error:
         error.show()
         code = INVALID

@@ -25,10 +25,14 @@ def text(run: Run) -> str:
         first, *rest = lines(one)
         rows += [first, *(f"    {line}" for line in rest), ""]
     rows.append(
-        f"{outcome.watched} models watched, {len(outcome.events)} new events, {len(run.view.open)} open; "
-        f"{len(outcome.unseen)} not seen; {outcome.requests} requests"
+        f"{_counted(outcome.watched, 'model')} watched, {_counted(len(outcome.events), 'new event')}, "
+        f"{len(run.view.open)} open; {len(outcome.unseen)} not seen; {_counted(outcome.requests, 'request')}"
     )
     return "\n".join(rows) + "\n"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def as_json(run: Run) -> str:

@@ -219,16 +219,20 @@ def unchanging(descriptor: int, name: str) -> Iterator[None]:
 def at_once(work: Sequence[Callable[[], object]], threads: int | None = None) -> None:
     """Do pieces of work side by side, one thread each, at most as many as there are cores. Raise the first error.
 
-    Pieces that have not begun when one fails are not begun at all.
+    Pieces that have not begun when one fails are not begun at all; those under way are waited for, unless a person
+    interrupts: a download may take hours to its end, and what it brings is verified like anything else.
     """
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait  # 18 ms that one file does not need
 
     workers = max(1, min(len(work), threads or len(os.sched_getaffinity(0))))
-    with ThreadPoolExecutor(workers, thread_name_prefix="modelguard-hash") as pool:
-        futures = [pool.submit(piece) for piece in work]
-        try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="modelguard-hash")
+    patient = True
+    try:
+        done, _ = wait([pool.submit(piece) for piece in work], return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+    except KeyboardInterrupt:
+        patient = False
+        raise
+    finally:
+        pool.shutdown(wait=patient, cancel_futures=True)
