@@ -59,6 +59,15 @@ def test_verbose_may_stand_before_and_after_the_command(home: Path) -> None:
     assert run(home, "-v", "scan", "good.pkl").stdout == run(home, "scan", "good.pkl", "-v").stdout
 
 
+# A suite that runs in the background ignores SIGINT, and what it starts would too.
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from modelguard.cli.main import main
+main()
+"""
+
+
 def large_safetensors() -> bytes:
     """Return a file of several pieces as the Hub on loopback sends them."""
     header = json.dumps({"w": {"dtype": "F32", "shape": [65536], "data_offsets": [0, 262144]}}).encode()
@@ -115,8 +124,8 @@ def test_an_interrupted_command_leaves_nothing_half_written(home: Path, words: t
         hub.requests.clear()
         hub.pause = 2.5
         process = subprocess.Popen(
-            [*COMMAND, *words], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment(home, **address),
+            [sys.executable, "-c", INTERRUPTIBLE, *words], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, env=environment(home, **address),
         )  # fmt: skip
         begun(hub)
         process.send_signal(signal.SIGINT)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,12 @@ def project(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         "import joblib\nfrom transformers import AutoModel\n"
         "AutoModel.from_pretrained('org/name')\njoblib.load('models/clf.joblib')\n"
     )
+    # Where modelguard is installed pytest finds the plug-in by itself.
+    found = any(one.value == "modelguard.pytest_plugin" for one in metadata.entry_points(group="pytest11"))
+    plugin = "" if found else "-p modelguard.pytest_plugin"
     for name, words in {
         "modelguard": f'exec "{sys.executable}" -m modelguard "$@"',
-        "pytest": f'exec "{sys.executable}" -m pytest -p modelguard.pytest_plugin -p no:cacheprovider "$@"',
+        "pytest": f'exec "{sys.executable}" -m pytest {plugin} -p no:cacheprovider "$@"',
         "vllm": 'test "$1" = serve && test -s "$2/model.safetensors"',
     }.items():
         (programs / name).write_text(f"#!/bin/sh\n{words}\n")

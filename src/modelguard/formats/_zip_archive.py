@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Literal, TypeAlias
 
@@ -95,6 +96,7 @@ def member_names(content: Content) -> tuple[str, ...]:
     """Return the names in the directory of the last end record, for formats that know their archives by them.
 
     Nothing is compared. What only another record names makes no archive of a special kind: the zip format reads it.
+    Where a directory is damaged, the names before the fault count; the zip format tells of the fault.
     """
     return content.once(_member_names)
 
@@ -105,11 +107,11 @@ def _member_names(content: Content) -> tuple[str, ...]:
         return ()
     last = [end for end in found if end.at == found[0].at]
     starts = {start: end.directory_end for end in last for start in (end.directory_end - end.size, end.offset)}
-    return tuple(
-        record.name
-        for start, limit in sorted(starts.items())
-        for record in islice(records.directory(content, start, limit), _NAMES)
-    )
+    names: list[str] = []
+    for start, limit in sorted(starts.items()):
+        with suppress(ReadError):
+            names.extend(record.name for record in islice(records.directory(content, start, limit), _NAMES))
+    return tuple(names)
 
 
 def open_archive(content: Content, limit: int) -> Archive:
