@@ -56,7 +56,7 @@ OWN = ("modelguard", "loads", "torch.load") if find_spec("torch") else ("modelgu
 PEERS = tuple(name for name in CALLS if name not in OWN)
 
 RUNNER = """
-import json, os, resource, signal, sys, time
+import json, os, signal, sys, time
 os.environ["PROMPTFOO_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "1"
 answers, sys.stdout = sys.stdout, sys.stderr
 {prepare}
@@ -91,7 +91,8 @@ for line in sys.stdin:
             break
         except Late:
             continue
-    answer["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    with open("/proc/self/status") as status:  # ru_maxrss would also count the process that started this one
+        answer["peak"] = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
     print(json.dumps(answer), file=answers, flush=True)
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from pathlib import Path
 
@@ -243,12 +242,13 @@ def test_programs_of_torch_itself_ask_for_themselves_alone(tmp_path: Path) -> No
     torch = pytest.importorskip("torch", reason="needs torch to write the files")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch announces that TorchScript is deprecated
-        module = torch.jit.script(torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU()))
-        out = io.BytesIO()
-        torch.jit.save(module, out)
-    facts = read(out.getvalue(), "script.pt")
-    assert troubles(facts) == []
-    assert asked(facts) == {("remote-code", "torchscript")}
+        module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU())
+        programs = {"script.pt": torch.jit.script(module), "trace.pt": torch.jit.trace(module, torch.ones(1, 3))}
+        for name, program in programs.items():
+            torch.jit.save(program, tmp_path / name)
+            facts = read((tmp_path / name).read_bytes(), name)
+            assert troubles(facts) == []
+            assert asked(facts) == {("remote-code", "torchscript")}
 
 
 def test_a_reader_stops_at_the_budget() -> None:

@@ -255,6 +255,7 @@ def test_what_runs_a_models_own_code_is_refused(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [*refused, "observe 1", "observe 1"], done.stderr
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # rows for older versions name modules that warn today
 def test_each_entry_point_is_where_the_installed_framework_has_it() -> None:
     names: dict[str, list[EntryPoint]] = {}
     for point in ENTRY_POINTS:

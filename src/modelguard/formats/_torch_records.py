@@ -15,7 +15,13 @@ from attrs import field, frozen
 from modelguard.formats._zip_archive import Entry, member_names, open_archive
 from modelguard.terms.content import Content
 
-Role: TypeAlias = Literal["data", "constants", "storage", "constant", "code", "debug", "small"]
+Role: TypeAlias = Literal[
+    "data", "constants", "traced", "storage", "constant", "traced input", "code", "debug", "small"
+]
+
+PICKLES: tuple[tuple[Role, Role], ...] = (("data", "storage"), ("constants", "constant"), ("traced", "traced input"))
+"""Each pickle of an archive with the storages that its persistent ids name. The example inputs of a traced module
+(torch/csrc/jit/serialization/export_module.cpp) come only with TorchScript."""
 
 # What torch writes into its small records. A record that holds anything else is read by every format.
 SMALL: tuple[tuple[str, re.Pattern[bytes]], ...] = (
@@ -30,8 +36,10 @@ _SMALL = dict(SMALL)
 _ROLES: tuple[tuple[Role, re.Pattern[str]], ...] = (
     ("data", re.compile(r"data\.pkl\Z", re.IGNORECASE)),
     ("constants", re.compile(r"constants\.pkl\Z", re.IGNORECASE)),
+    ("traced", re.compile(r"traced_inputs\.pkl\Z", re.IGNORECASE)),
     ("storage", re.compile(r"data/[^/]+\Z", re.IGNORECASE)),
     ("constant", re.compile(r"constants/[^/]+\Z", re.IGNORECASE)),
+    ("traced input", re.compile(r"traced_inputs/[^/]+\Z", re.IGNORECASE)),
     ("debug", re.compile(r"code/.*\.debug_pkl\Z", re.IGNORECASE)),
     ("code", re.compile(r"code/.*\.py\Z", re.IGNORECASE)),
 )

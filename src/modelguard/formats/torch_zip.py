@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from modelguard.formats._torch_records import TorchArchive, TorchRecord, is_expected, is_torch_zip, torch_archive_in
+from modelguard.formats._torch_records import (
+    PICKLES,
+    TorchArchive,
+    TorchRecord,
+    is_expected,
+    is_torch_zip,
+    torch_archive_in,
+)
 from modelguard.formats._torch_storages import Storage, Storages
 from modelguard.formats._torchscript_code import asked_by_code
 from modelguard.formats._zip_records import STORED, has_directory
@@ -34,11 +41,11 @@ def read(content: Content, walk: Walk) -> Iterator[Fact]:
     """Yield the facts of `data.pkl` and of the records that belong to it."""
     archive = torch_archive_in(content, walk.budget.members)
     yield from _ambiguities(content, archive)
-    for pair in (("data", "storage"), ("constants", "constant")):
+    for pickle, storage in PICKLES:
         storages = Storages()
-        for record in archive.of(pair[0]):
+        for record in archive.of(pickle):
             yield from _read_pickle(content, record, archive, storages, walk)
-        yield from _read_storages(content, archive.of(pair[1]), storages, walk)
+        yield from _read_storages(content, archive.of(storage), storages, walk)
     for record in archive.of("small"):
         yield from _read_small(content, record, walk)
     for record in archive.of("debug"):
@@ -52,9 +59,9 @@ def _ambiguities(content: Content, archive: TorchArchive) -> Iterator[Fact]:
         names = ", ".join(repr(root) for root in archive.roots)
         yield _malformed(content, "torch-several-roots", f"several directories hold a data.pkl: {names}")
     for record in archive.records:
-        if record.role in ("data", "constants", "small") and record.key != record.key.lower():
+        if record.role in ("data", "constants", "traced", "small") and record.key != record.key.lower():
             yield _malformed(content, "torch-record-case", f"torch takes {record.key!r} for {record.key.lower()!r}")
-        if record.role in ("data", "constants", "storage", "constant") and record.entry.method != STORED:
+        if any(record.role in pair for pair in PICKLES) and record.entry.method != STORED:
             detail = f"{record.entry.name!r} is compressed, which torch never writes"
             yield _malformed(content, "torch-compressed", detail)
 
@@ -111,6 +118,8 @@ def _read_storages(
             yield from read_entry(content, record.entry, walk)
             continue
         seen.add(key)
+        if record.role == "traced input" and record.entry.expanded == 0:
+            continue  # torch keeps the shapes of example inputs, not their numbers
         if storage.size != record.entry.expanded or record.entry.method != STORED:
             location = content.location.inside(record.entry.name)
             detail = f"the pickle says {storage.size} bytes, the record has {record.entry.expanded}"
