@@ -256,7 +256,8 @@ def test_what_runs_a_models_own_code_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # rows for older versions name modules that warn today
-def test_each_entry_point_is_where_the_installed_framework_has_it() -> None:
+def test_each_entry_point_is_where_the_installed_framework_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")  # keras cannot be imported without one
     names: dict[str, list[EntryPoint]] = {}
     for point in ENTRY_POINTS:
         names.setdefault(f"{point.module.split('.')[0]}:{point.attribute}:{point.argument}", []).append(point)
