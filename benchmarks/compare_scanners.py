@@ -28,7 +28,7 @@ from pathlib import Path
 
 from _table import Table, publish
 from attrs import frozen
-from bench_pickle import install
+from pickle_peers import install
 
 import modelguard
 
@@ -145,10 +145,8 @@ def commands(venvs: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield the name and version of each scanner with its command."""
     yield f"modelguard {modelguard.__version__}", [sys.executable, "-m", "modelguard", "scan"]
     for peer in PEERS:
-        python = install(peer.package, venvs)
+        python, version = install(peer.package, venvs)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *peer.beside, "attrs"], check=True)
-        asked = f"from importlib import metadata; print(metadata.version({peer.package!r}))"
-        version = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
         yield f"{peer.package} {version}", [str(python.parent / peer.command[0]), *peer.command[1:]]
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 # The endings that the Hub's own .gitattributes sends to git-lfs, as far as models use them.
 LFS_ENDINGS = (
@@ -41,14 +41,17 @@ class File:
     path: str
     data: bytes = field(repr=False)
 
+    sha256: str = field(
+        init=False, default=Factory(lambda file: hashlib.sha256(file.data).hexdigest(), takes_self=True)
+    )
+    oid: str = field(init=False, default=Factory(lambda file: git_oid(file._in_git), takes_self=True))
+    xet: str = field(init=False, default=Factory(lambda file: hashlib.blake2s(file.data).hexdigest(), takes_self=True))
+    """Something of the shape of a xet hash; it is not one."""
+
     @property
     def is_lfs(self) -> bool:
         name = self.path.rpartition("/")[2]
         return any(fnmatch.fnmatch(name, pattern) for pattern in LFS_ENDINGS)
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
 
     @property
     def pointer(self) -> bytes:
@@ -56,13 +59,8 @@ class File:
         return f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(self.data)}\n".encode()
 
     @property
-    def oid(self) -> str:
-        return git_oid(self.pointer if self.is_lfs else self.data)
-
-    @property
-    def xet(self) -> str:
-        """Something of the shape of a xet hash; it is not one."""
-        return hashlib.blake2s(self.data).hexdigest()
+    def _in_git(self) -> bytes:
+        return self.pointer if self.is_lfs else self.data
 
 
 @frozen(kw_only=True)
