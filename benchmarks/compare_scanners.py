@@ -169,7 +169,10 @@ def main() -> None:
     options = parser.parse_args()
     sys.path[:0] = [str(ROOT / "tests" / "picklevm"), str(ROOT / "tests")]
     heaps = write(options.files, options.each)
-    rows = [[name, *count(heaps, command)] for name, command in commands(options.venvs)]
+    rows = []
+    for name, command in commands(options.venvs):
+        rows.append([name, *count(heaps, command)])
+        print("  ".join(rows[-1]), file=sys.stderr, flush=True)  # the whole takes long
     columns = ["", "dangerous names let through", "ways round let through", "ordinary files stopped"]
     publish(
         "comparison", "What scanners let through",
