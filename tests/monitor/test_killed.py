@@ -179,8 +179,10 @@ def test_a_monitor_that_goes_on_ends_when_it_is_asked_to(
         assert "1 model watched, 0 new events" in child.stdout.readline()
         repository.disabled = True
         told = ""
-        while "1 new events" not in told:
-            told += child.stdout.readline()
+        while "1 new event," not in told:
+            line = child.stdout.readline()
+            assert line, f"the monitor has ended: {told}"
+            told += line
         child.send_signal(signal.SIGTERM)
         _, errors = child.communicate(timeout=60)
     assert child.returncode == 0, errors
