@@ -117,7 +117,7 @@ def _swollen(sample: Sample, step: int) -> None:
                 began = process_time()
                 facts = list(reading.read(Content.of(data, Location(sample.path))))
                 assert process_time() - began < 10, start
-                assert tracemalloc.get_traced_memory()[1] < 192 << 20, start
+                assert tracemalloc.get_traced_memory()[1] < 160 << 20, start
                 assert not [fact for fact in facts if isinstance(fact, Unread) and "internal" in fact.reason], start
     finally:
         tracemalloc.stop()
