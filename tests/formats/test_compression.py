@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import bz2
+import gc
 import gzip
 import importlib
 import io
 import lzma
 import struct
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from random import Random
@@ -126,6 +128,23 @@ def test_a_truncated_stream_is_refused(way: str) -> None:
     sample = WAYS[way](PAYLOAD * 20)
     for data in truncations(sample):
         assert troubles(read(data))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_fault_ended_is_given_back_at_once(way: str) -> None:
+    """A decompressor keeps a dictionary of megabytes: none may wait for the collector of reference cycles."""
+    data = WAYS[way](PAYLOAD * 20)[:-3]
+    assert troubles(read(data))
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            assert troubles(read(data))
+        assert tracemalloc.get_traced_memory()[0] < 2 << 20
+    finally:
+        tracemalloc.stop()
+        gc.enable()
 
 
 @pytest.mark.parametrize("way", WAYS)

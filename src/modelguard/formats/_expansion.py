@@ -43,7 +43,10 @@ def expanded(chunks: Iterable[bytes], location: Location, compressed: int, budge
         fault = _fill(file, chunks, compressed, budget)
         yield _content(file, file.seek(0, 2), location)
     if fault is not None:
-        raise fault
+        try:
+            raise fault
+        finally:
+            del fault  # with it this frame would hold the error that holds this frame
 
 
 def read_expanded(chunks: Iterable[bytes], location: Location, compressed: int, walk: Walk) -> Iterator[Fact]:
@@ -68,7 +71,7 @@ def _fill(file: IO[bytes], chunks: Iterable[bytes], compressed: int, budget: Bud
             if size > max(_RATIO_FROM, compressed * budget.ratio):
                 return BudgetSpent(f"expands to more than {budget.ratio} times its size")
     except ReadError as error:
-        return error
+        return error.with_traceback(None)  # whose frames hold the decompressor and its dictionary
     except OSError as error:
         return ReadError(f"cannot be expanded: {error}")
     return None

@@ -71,7 +71,10 @@ def read_both(content: Content, walk: Walk) -> Iterator[Fact]:
         if isinstance(fact, Import | Call | Build | Unresolved) and fact not in seen:
             yield fact
     if fault is not None:
-        raise fault
+        try:
+            raise fault
+        finally:
+            del fault  # with it this frame would hold the error that holds this frame
 
 
 JOBLIB = Format(
