@@ -334,8 +334,11 @@ def test_what_is_refused_leaks_nothing(pure: str) -> None:
                     pass
                 pickle.loads(b"cdatetime\\ndate\\n.")
             interception.seen.clear()
-        some(); some(); gc.collect(); before = sys.getallocatedblocks()
-        some(); gc.collect(); print(sys.getallocatedblocks() - before < 250)
+        def some_times():  # what the interpreter keeps for itself fills up in the first ones
+            for number in range(8):
+                some(); gc.collect()
+            return sys.getallocatedblocks()
+        print(-some_times() + some_times() < 100)
     """
     assert outcome(code, pure) == "True"
 
