@@ -12,13 +12,13 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from monitor_builders import Receiver
 
 from modelguard.monitor.channels import discord, mail, slack, teams
 from modelguard.monitor.channels.channel import (
@@ -48,40 +48,6 @@ def made(number: int = 1, **more: Any) -> Event:
     return event(
         "tag-moved", "acme/tiny", "tag v1 moved", subject=f"v{number}", before="a", after="b", at=AT, **more
     ).numbered(1)
-
-
-class Receiver:
-    """Answers with the statuses given, then with 200; remembers headers and bodies."""
-
-    def __init__(self) -> None:
-        self.statuses: list[int] = []
-        self.received: list[tuple[dict[str, str], bytes]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
-                status = receiver.statuses.pop(0) if receiver.statuses else 200
-                self.send_response(status)
-                if status == 307:
-                    self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 @pytest.fixture
@@ -151,9 +117,8 @@ def test_an_alert_that_cannot_be_sent_waits_longer_each_time_and_is_never_lost(
     receiver.statuses = [500] * 1000
     for _ in range(12):
         assert run(state, target, now)[0][0] == "webhook"
-        step = 0
-        while not state.waiting("webhook", (now + timedelta(seconds=step)).isoformat()):
-            step += 30
+        steps = range(0, 7 * 86_400, 30)
+        step = next(one for one in steps if state.waiting("webhook", (now + timedelta(seconds=one)).isoformat()))
         waits.append(step)
         now += timedelta(seconds=step)
     assert waits[:4] == [30, 60, 120, 240]

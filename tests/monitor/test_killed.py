@@ -13,12 +13,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from monitor_builders import locked
+from monitor_builders import Receiver, locked
 
 from modelguard.lock import Lock
 from modelguard.monitor.event import event
@@ -32,49 +31,29 @@ SHORT, LONG = 12, 150
 """Passes of the loop by default, and in the slow suite."""
 
 
-class Receiver:
-    """A webhook on loopback that remembers what arrived."""
+class Webhook(Receiver):
+    """A receiver that takes its time, so that some senders are killed between arrival and answer."""
 
     def __init__(self) -> None:
-        self.received: list[dict[str, Any]] = []
+        super().__init__()
         self.holding = False
+        self.first = threading.Event()
         self.go_on = threading.Event()
-        receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append(json.loads(body))
-                time.sleep(random.random() * 0.2)  # so that some are killed between arrival and answer
-                if receiver.holding:
-                    receiver.go_on.wait(60)
-                self.send_response(204)
-                self.end_headers()
+    def arrived(self) -> None:
+        self.first.set()
+        time.sleep(random.random() * 0.2)
+        if self.holding:
+            self.go_on.wait(60)
 
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-            def handle(self) -> None:
-                try:
-                    super().handle()
-                except ConnectionError:
-                    pass  # the sender was killed
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _, body in self.received]
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
+def receiver() -> Iterator[Webhook]:
+    receiver = Webhook()
     yield receiver
     receiver.close()
 
@@ -83,7 +62,7 @@ Zygote: TypeAlias = "subprocess.Popen[str]"
 
 
 @pytest.fixture
-def zygote(hub: LocalHub, repository: Repository, receiver: Receiver, tmp_path: Path) -> Iterator[Zygote]:
+def zygote(hub: LocalHub, repository: Repository, receiver: Webhook, tmp_path: Path) -> Iterator[Zygote]:
     """Start the process that forks passes over the locked repository."""
     lock = Lock(created_by="test").with_entry(locked(hub, repository))
     (tmp_path / "modelguard.lock").write_text(lock.text())
@@ -107,30 +86,29 @@ def status_of(zygote: Zygote) -> int:
 
 
 def test_an_alert_whose_sender_is_killed_before_the_answer_is_sent_again_with_its_id(
-    zygote: Zygote, repository: Repository, receiver: Receiver, tmp_path: Path
+    zygote: Zygote, repository: Repository, receiver: Webhook, tmp_path: Path
 ) -> None:
     repository.commit({"README.md": "new"})
     receiver.holding = True
     say(zygote, "hold")
-    while not receiver.received:
-        time.sleep(0.01)
+    assert receiver.first.wait(60), "no alert came"
     say(zygote, "now")
     assert status_of(zygote) == signal.SIGKILL
     receiver.holding = False
     receiver.go_on.set()
     say(zygote, "-")
     assert status_of(zygote) == 0
-    assert receiver.received[1] == receiver.received[0]
-    once = [one["id"] for one in receiver.received[1:]]
+    assert receiver.events[1] == receiver.events[0]
+    once = [one["id"] for one in receiver.events[1:]]
     assert len(once) == len(set(once)), "only what was cut off is told twice"
     say(zygote, "-")
     assert status_of(zygote) == 0
-    assert [one["id"] for one in receiver.received[1:]] == once
+    assert [one["id"] for one in receiver.events[1:]] == once
 
 
 @pytest.mark.parametrize("rounds", [SHORT, pytest.param(LONG, marks=pytest.mark.slow)])
 def test_a_monitor_killed_in_a_loop_loses_no_event(
-    zygote: Zygote, repository: Repository, receiver: Receiver, tmp_path: Path, rounds: int
+    zygote: Zygote, repository: Repository, receiver: Webhook, tmp_path: Path, rounds: int
 ) -> None:
     first = repository.head
     chance, killed, longest = random.Random(7), 0, 0.05
@@ -155,14 +133,14 @@ def test_a_monitor_killed_in_a_loop_loses_no_event(
     assert chain[-1][1] == repository.head
     assert all(old[1] == new[0] for old, new in itertools.pairwise(chain)), "no event is missing between"
     by_id: dict[str, dict[str, Any]] = {}
-    for one in receiver.received:
+    for one in receiver.events:
         assert by_id.setdefault(one["id"], one) == one, "what is repeated is the same event"
     assert set(by_id) == {one.id for one in events}
-    print(f"{rounds} passes, {killed} killed; {len(events)} events, {len(receiver.received)} alerts")
+    print(f"{rounds} passes, {killed} killed; {len(events)} events, {len(receiver.events)} alerts")
 
 
 def test_a_monitor_that_goes_on_ends_when_it_is_asked_to(
-    hub: LocalHub, repository: Repository, receiver: Receiver, tmp_path: Path
+    hub: LocalHub, repository: Repository, receiver: Webhook, tmp_path: Path
 ) -> None:
     lock = Lock(created_by="test").with_entry(locked(hub, repository))
     (tmp_path / "modelguard.lock").write_text(lock.text())
@@ -179,16 +157,18 @@ def test_a_monitor_that_goes_on_ends_when_it_is_asked_to(
         assert "1 model watched, 0 new events" in child.stdout.readline()
         repository.disabled = True
         told = ""
-        while "1 new event," not in told:
+        for _ in range(200):
             line = child.stdout.readline()
             assert line, f"the monitor has ended: {told}"
             told += line
+            if "1 new event," in line:
+                break
         child.send_signal(signal.SIGTERM)
         _, errors = child.communicate(timeout=60)
     assert child.returncode == 0, errors
     assert "repo-disabled" in told
     assert "ended; what is known" in errors
-    assert [one["type"] for one in receiver.received] == ["io.modelguard.repo-disabled"]
+    assert [one["type"] for one in receiver.events] == ["io.modelguard.repo-disabled"]
     with State.open(tmp_path / ".modelguard" / "state.sqlite") as state:
         assert [one.kind for one in state.events()] == ["repo-disabled"]
 

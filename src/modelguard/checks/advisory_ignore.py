@@ -35,9 +35,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
 
 
 def _finding(location: Location, subject: str, severity: Severity, message: str) -> Finding:
-    return Finding(
-        check=CHECK.name,
-        area=CHECK.area,
+    return CHECK.finding(
         severity=severity,
         location=location,
         subject=subject,

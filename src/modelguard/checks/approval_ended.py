@@ -31,9 +31,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
 
 
 def _finding(fact: Approval, message: str, severity: Severity) -> Finding:
-    return Finding(
-        check=CHECK.name,
-        area=CHECK.area,
+    return CHECK.finding(
         severity=severity,
         location=fact.location,
         subject=fact.state,

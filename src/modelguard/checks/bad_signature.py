@@ -36,9 +36,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     is_signed = dossier.first(Signed) is not None
     for fact in dossier.all(SignatureFault):
         if fact.kind in SEVERITIES:
-            yield Finding(
-                check=CHECK.name,
-                area=CHECK.area,
+            yield CHECK.finding(
                 severity=SEVERITIES[fact.kind][is_signed],
                 location=fact.location,
                 subject=fact.kind,

@@ -28,9 +28,7 @@ from modelguard.terms.finding import Finding, Severity
 def ask(dossier: Dossier) -> Iterator[Finding]:
     for fact in dossier.all(Call):
         if fact.broken:
-            yield Finding(
-                check=CHECK.name,
-                area=CHECK.area,
+            yield CHECK.finding(
                 severity=Severity.HIGH,
                 location=fact.location,
                 message=f"A call of {printable(fact.target)} breaks its rule: {printable(fact.broken)}.",

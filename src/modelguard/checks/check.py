@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 
 from attrs import frozen
 
+from modelguard.terms.artifact import Location
 from modelguard.terms.facts import Dossier
-from modelguard.terms.finding import Area, Finding
+from modelguard.terms.finding import Area, Confidence, Finding, Severity
 
 
 @frozen(kw_only=True)
@@ -28,3 +29,27 @@ class Check:
     def page(self) -> str:
         """The documentation page of this check: the docstring of the module that binds it."""
         return sys.modules[self.ask.__module__].__doc__ or ""
+
+    def finding(
+        self,
+        *,
+        severity: Severity,
+        location: Location,
+        message: str,
+        remedy: str = "",
+        subject: str = "",
+        confidence: Confidence = "certain",
+        profiles: tuple[str, ...] = (),
+    ) -> Finding:
+        """Return a finding of this check; the arguments are those of `Finding`."""
+        return Finding(
+            check=self.name,
+            area=self.area,
+            severity=severity,
+            location=location,
+            message=message,
+            remedy=remedy,
+            subject=subject,
+            confidence=confidence,
+            profiles=profiles,
+        )

@@ -30,9 +30,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     reasons = {fact.qualified: fact.why for fact in dossier.all(Import)}
     for fact in dossier.all(Call):
         if fact.hazard and not fact.result_dropped:
-            yield Finding(
-                check=CHECK.name,
-                area=CHECK.area,
+            yield CHECK.finding(
                 severity=Severity.CRITICAL,
                 location=fact.location,
                 message=_message(fact, reasons.get(fact.target) or fact.hazard),

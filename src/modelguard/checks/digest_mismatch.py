@@ -33,9 +33,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
 
 
 def _finding(fact: Digested | Substituted, difference: str, found: str) -> Finding:
-    return Finding(
-        check=CHECK.name,
-        area=CHECK.area,
+    return CHECK.finding(
         severity=Severity.CRITICAL,
         location=fact.location,
         subject=found,

@@ -28,9 +28,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     granted = {fact.qualified for fact in dossier.all(Import) if fact.profiles}
     for fact in dossier.all(Call):
         if fact.result_dropped:
-            yield Finding(
-                check=CHECK.name,
-                area=CHECK.area,
+            yield CHECK.finding(
                 severity=_severity(fact, known=fact.target in granted),
                 location=fact.location,
                 message=f"The file calls {printable(fact.target)} and throws the result away: "

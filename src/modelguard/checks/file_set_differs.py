@@ -35,9 +35,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
 
 
 def _finding(path: str, message: str) -> Finding:
-    return Finding(
-        check=CHECK.name,
-        area=CHECK.area,
+    return CHECK.finding(
         severity=Severity.HIGH,
         location=Location(path),
         subject=path,

@@ -24,9 +24,7 @@ from modelguard.terms.finding import Finding, Severity
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report each identity that changed."""
     for fact in dossier.all(IdentityChanged):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.CRITICAL,
             location=fact.location,
             subject=fact.what,

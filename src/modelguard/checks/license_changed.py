@@ -24,9 +24,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report a license that differs from the recorded one."""
     for fact in dossier.all(Licensed):
         if fact.earlier and fact.earlier != fact.meaning.expression:
-            yield Finding(
-                check=CHECK.name,
-                area=CHECK.area,
+            yield CHECK.finding(
                 severity=Severity.LOW,
                 location=fact.location,
                 subject=fact.meaning.expression,

@@ -26,9 +26,7 @@ from modelguard.terms.licensing import LicenseConflict
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report licenses on one line of descent that do not go together, with the line."""
     for fact in dossier.all(LicenseConflict):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             location=fact.location,
             subject=f"{fact.rule}:{fact.path[-1]}",

@@ -24,9 +24,7 @@ from modelguard.terms.licensing import LicenseDuty
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report duties that the repository does not meet."""
     for fact in dossier.all(LicenseDuty):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.LOW,
             location=fact.location,
             subject=f"{fact.duty}:{fact.imposed}",

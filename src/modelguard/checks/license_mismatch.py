@@ -24,9 +24,7 @@ from modelguard.terms.licensing import LicenseMismatch
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report a text that is another license than the declared one."""
     for fact in dossier.all(LicenseMismatch):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             location=fact.location,
             subject=f"{fact.declared} / {fact.detected}",

@@ -24,9 +24,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report skipped records, with the first of them."""
     for fact in dossier.all(RecordSkipped):
         records = "1 record" if fact.count == 1 else f"{fact.count} records"
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.LOW,
             location=fact.location,
             subject=fact.name,

@@ -29,9 +29,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     for fact in dossier.all(Malformed):
         if fact.rule == "wrong-format" and not fact.location.members and fact.location.path in numbers:
             continue
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             location=fact.location,
             subject=fact.rule,

@@ -29,9 +29,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
         if fact.kind not in KINDS or fact.by in {"installed", "required"} or fact.ignored:
             continue
         maybe = "" if fact.certain else "may be about this model: "
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.CRITICAL if fact.certain else Severity.HIGH,
             confidence="certain" if fact.certain else "possible",
             location=fact.location,

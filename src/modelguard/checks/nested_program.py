@@ -26,9 +26,7 @@ from modelguard.terms.finding import Finding, Severity
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
     for fact in dossier.all(Nested):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             location=fact.location,
             message=f"The file carries another {printable(fact.format)} inside its {printable(fact.carrier)}.",

@@ -22,9 +22,7 @@ from modelguard.terms.finding import Finding, Severity
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report a model without an entry."""
     for fact in dossier.all(NotLocked):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             location=fact.location,
             subject=fact.location.path,

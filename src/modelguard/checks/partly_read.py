@@ -25,9 +25,7 @@ from modelguard.terms.finding import Finding, Severity
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
     for fact in dossier.all(PartlyRead):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.INFO,
             location=fact.location,
             message=f"Only parts of the {fact.size} bytes were read, and the digest is what the source claims.",

@@ -32,9 +32,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
         if pin is None or name in pin.imports or name in pin.permissions or (fact.location.path, name) in seen:
             continue
         seen.add((fact.location.path, name))
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             location=fact.location,
             subject=name,
@@ -53,9 +51,7 @@ def _beyond_the_approved(dossier: Dossier) -> Iterator[Finding]:
         if name in before.get(path, anywhere) or (path, name) in seen:
             continue
         seen.add((path, name))
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.LOW,
             location=fact.location,
             subject=name,

@@ -24,9 +24,7 @@ from modelguard.terms.provenance import RevokedSignature
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report signatures that hold and are revoked."""
     for fact in dossier.all(RevokedSignature):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.CRITICAL,
             location=fact.location,
             subject=fact.value,

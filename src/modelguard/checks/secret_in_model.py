@@ -29,9 +29,7 @@ _ENDANGERS_MODEL = {"Hugging Face token", "Hugging Face organisation token", "Gi
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report every credential, shown no further than its first characters."""
     for fact in dossier.all(Secret):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.MEDIUM if fact.kind in _ENDANGERS_MODEL else Severity.LOW,
             location=fact.location,
             message=f"Looks like a credential ({printable(fact.kind)}): {printable(fact.sample)}",

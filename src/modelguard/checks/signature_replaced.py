@@ -30,9 +30,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     if any(str(signed.payload) == pinned.payload for signed in signatures):
         return
     for signed in signatures:
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.MEDIUM,
             location=signed.location,
             subject=str(signed.payload),

@@ -32,9 +32,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
         if fact.signed_at >= expected.signed_after:
             continue
         when = f"signed at {fact.signed_at}" if fact.signed_at else f"method {fact.method} proves no time"
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             location=fact.location,
             subject=fact.signed_at,

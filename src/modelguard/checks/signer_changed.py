@@ -28,9 +28,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
         if any(_who(pinned) == _who(signed) for signed in signatures):
             continue
         now = " and ".join(sorted({f"by {signed.identity}" for signed in signatures})) or "without one that counts"
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             location=pinned.location,
             subject=pinned.identity,

@@ -14,27 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.checks._ages import too_old
 from modelguard.checks.check import Check
 from modelguard.terms.advisory import FeedSeen
 from modelguard.terms.facts import Dossier
-from modelguard.terms.finding import Finding, Severity
+from modelguard.terms.finding import Finding
 
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report fetched feeds above the age that the policy allows, and those of unknown age."""
-    for fact in dossier.all(FeedSeen):
-        if not fact.limit_days or (fact.age_days is not None and fact.age_days <= fact.limit_days):
-            continue
-        age = "of unknown age" if fact.age_days is None else f"{fact.age_days} days old"
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
-            severity=Severity.LOW,
-            location=fact.location,
-            subject=fact.name,
-            message=f"the feed {fact.name!r} is {age}; the policy allows {fact.limit_days} days",
-            remedy=f"modelguard feed update {fact.name}",
-        )
+    for feed in dossier.all(FeedSeen):
+        if feed.limit_days:
+            yield from too_old(CHECK, feed, "feed", "modelguard feed update")
 
 
 CHECK = Check(name="stale-feed", area="advisory", ask=ask)

@@ -15,27 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.checks._ages import too_old
 from modelguard.checks.check import Check
 from modelguard.terms.facts import Dossier
-from modelguard.terms.finding import Finding, Severity
+from modelguard.terms.finding import Finding
 from modelguard.terms.provenance import TrustRootSeen
 
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report roots above the age that the policy allows, and roots without a date."""
-    for fact in dossier.all(TrustRootSeen):
-        if fact.age_days is not None and fact.age_days <= fact.limit_days:
-            continue
-        age = "of unknown age" if fact.age_days is None else f"{fact.age_days} days old"
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
-            severity=Severity.LOW,
-            location=fact.location,
-            subject=fact.name,
-            message=f"the trusted root {fact.name!r} is {age}; the policy allows {fact.limit_days} days",
-            remedy=f"modelguard trust update {fact.name}",
-        )
+    for root in dossier.all(TrustRootSeen):
+        yield from too_old(CHECK, root, "trusted root", "modelguard trust update")
 
 
 CHECK = Check(name="stale-trust-root", area="provenance", ask=ask)

@@ -48,9 +48,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     for fact in dossier.all(Build):
         severity, said = _MANNERS.get(fact.manner, _WORST)
         detail = f": {printable(fact.detail)}" if fact.detail else ""
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=severity,
             location=fact.location,
             message=f"{said.format(target=printable(fact.target))}{detail}.",

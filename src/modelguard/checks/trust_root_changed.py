@@ -30,9 +30,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     if any(signed.root == pinned.root for signed in signatures):
         return
     for signed in signatures:
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.LOW,
             location=signed.location,
             subject=signed.root,

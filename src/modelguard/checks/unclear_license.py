@@ -30,9 +30,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
         unknown = not any(fact.meaning.is_known(one) or set(one) <= named for one in fact.meaning.alternatives)
         if fact.trouble or unknown:
             why = "; ".join(fact.trouble) or f"nobody knows what {fact.meaning.expression} asks for"
-            yield Finding(
-                check=CHECK.name,
-                area=CHECK.area,
+            yield CHECK.finding(
                 severity=Severity.MEDIUM,
                 location=fact.location,
                 subject=fact.declared or fact.meaning.expression,

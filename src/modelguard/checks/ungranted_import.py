@@ -46,9 +46,7 @@ _PROFILE = "enable the profile with `profiles = [{profiles}]` if you load such f
 def ask(dossier: Dossier) -> Iterator[Finding]:
     for fact in dossier.all(Import):
         name = printable(fact.qualified)
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=_severity(fact),
             location=fact.location,
             message=_message(fact, name),

@@ -28,9 +28,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     for fact in dossier.all(BaseModel):
         if fact.unknown:
             way = f" ({' → '.join(map(printable, fact.path))})" if len(fact.path) > 2 else ""
-            yield Finding(
-                check=CHECK.name,
-                area=CHECK.area,
+            yield CHECK.finding(
                 severity=Severity.MEDIUM,
                 location=fact.location,
                 subject=fact.name,
@@ -38,9 +36,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
                 remedy=f"modelguard lock {fact.path[0]} looks it up; or accept {CHECK.name} with the reason",
             )
     for hint in dossier.all(BaseHint):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.INFO,
             location=hint.location,
             subject=hint.name,

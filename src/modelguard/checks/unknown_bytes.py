@@ -35,9 +35,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
         if fact.location.path in numbers and _EXPANDED.issuperset(fact.location.members):
             continue
         start = f", starting with {fact.head}" if fact.head else ""
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.MEDIUM,
             location=fact.location,
             subject=fact.location.path,

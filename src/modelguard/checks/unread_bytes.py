@@ -23,9 +23,7 @@ from modelguard.terms.finding import Finding, Severity
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report everything that was not read to its end."""
     for fact in dossier.all(Unread):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             location=fact.location,
             subject=fact.format,

@@ -24,9 +24,7 @@ from modelguard.terms.finding import Finding, Severity
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report feeds that cannot be used."""
     for fact in dossier.all(FeedUnread):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             location=fact.location,
             subject=fact.name,

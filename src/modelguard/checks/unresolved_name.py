@@ -43,9 +43,7 @@ _WORST = (Severity.CRITICAL, "The file looks up something that its bytes do not 
 def ask(dossier: Dossier) -> Iterator[Finding]:
     for fact in dossier.all(Unresolved):
         severity, said = _KINDS.get(fact.what, _WORST)
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=severity,
             location=fact.location,
             message=f"{said}: {printable(fact.detail)}.",

@@ -24,9 +24,7 @@ from modelguard.terms.finding import Finding, Severity
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report every path that a snapshot must not hold."""
     for path, reason in dossier.snapshot.trouble:
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             location=Location(path),
             subject=path,

@@ -25,9 +25,7 @@ from modelguard.terms.provenance import Uncovered
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report every file that no signature covers; tolerated ones are only noted."""
     for fact in dossier.all(Uncovered):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.INFO if fact.tolerated else Severity.HIGH,
             location=fact.location,
             subject=fact.location.path,

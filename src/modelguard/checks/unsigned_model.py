@@ -28,9 +28,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     signers = " or ".join(expected.signers) if expected else "somebody"
     for fact in dossier.all(Unsigned):
         if fact.required:
-            yield Finding(
-                check=CHECK.name,
-                area=CHECK.area,
+            yield CHECK.finding(
                 severity=Severity.HIGH,
                 location=fact.location,
                 subject=signers,

@@ -24,9 +24,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report publishers that have been quiet for too long."""
     for fact in dossier.all(VendorQuiet):
         if fact.days > fact.limit_days:
-            yield Finding(
-                check=CHECK.name,
-                area=CHECK.area,
+            yield CHECK.finding(
                 severity=Severity.LOW,
                 location=fact.location,
                 subject=fact.subject,

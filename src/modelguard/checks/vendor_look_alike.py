@@ -25,9 +25,7 @@ from modelguard.terms.vendor import VendorResembles
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report names that can be taken for others."""
     for fact in dossier.all(VendorResembles):
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=Severity.HIGH,
             confidence="likely",
             location=fact.location,

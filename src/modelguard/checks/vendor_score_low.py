@@ -41,9 +41,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
 
 
 def _finding(location: Location, name: str, subject: str, message: str) -> Finding:
-    return Finding(
-        check=CHECK.name,
-        area=CHECK.area,
+    return CHECK.finding(
         severity=Severity.MEDIUM,
         location=location,
         subject=subject,

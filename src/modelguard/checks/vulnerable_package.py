@@ -26,9 +26,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     for fact in dossier.all(Advised):
         if fact.by not in {"installed", "required"} or fact.ignored:
             continue
-        yield Finding(
-            check=CHECK.name,
-            area=CHECK.area,
+        yield CHECK.finding(
             severity=_severity(fact),
             confidence="certain" if fact.certain else "possible",
             location=fact.location,

@@ -28,9 +28,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     severity = Severity.INFO if dossier.first(Signed) else Severity.HIGH
     for fact in dossier.all(SignatureFault):
         if fact.kind == "identity":
-            yield Finding(
-                check=CHECK.name,
-                area=CHECK.area,
+            yield CHECK.finding(
                 severity=severity,
                 location=fact.location,
                 subject=fact.signer,
