@@ -173,9 +173,9 @@ def test_a_record_that_breaks_a_rule_is_told_and_does_not_hide_the_others(
     bad = next(one for one in entry(home).files if one.path == "model.safetensors")
     (home / "feed" / "good.json").write_text(json.dumps(record("x_MG-2026-0002", bad.digest.hex)))
     told = run("monitor", code=1)
-    assert "feed ours: 1 records left out, the first is bad.json: modified: is missing" in told
+    assert "feed ours: 1 record left out, the first is bad.json: modified: is missing" in told
     assert "advisory-new (high): x_MG-2026-0002" in told
-    assert '"remarks": [\n    "feed ours: 1 records' in run("monitor", "--format", "json")
+    assert '"remarks": [\n    "feed ours: 1 record' in run("monitor", "--format", "json")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def modelguard_command(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("guard", "good.joblib", 0, "{'weight': [0.5]}"),
         ("guard", "evil.joblib", 1, "not-locked"),
         ("enforce", "good.joblib", 1, "around the guard"),
-        ("observe", "good.joblib", 0, "1 loads seen, 0 would be refused"),
+        ("observe", "good.joblib", 0, "1 load seen, 0 would be refused"),
     ],
 )
 def test_a_program_is_run_under_it(dumped: Path, mode: str, name: str, code: int, said: str) -> None:

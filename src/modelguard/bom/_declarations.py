@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from modelguard.bom.material import Bill, Material
+from modelguard.terms.words import counted
 
 
 @frozen(kw_only=True)
@@ -21,7 +22,11 @@ class Requirement:
 
 def _pinned(material: Material) -> str:
     entry = material.entry
-    return f"{len(entry.files)} files are pinned by SHA-256; all of them as {entry.tree_digest}" if entry.files else ""
+    return (
+        f"{counted(len(entry.files), 'file')} pinned by SHA-256; all of them as {entry.tree_digest}"
+        if entry.files
+        else ""
+    )
 
 
 def _approved(material: Material) -> str:
@@ -37,7 +42,7 @@ def _examined(material: Material) -> str:
     entry = material.entry
     if entry.approval.state != "approved" or not entry.files or not all(file.formats for file in entry.files):
         return ""
-    accepted = f"; {len(entry.accepted)} findings were accepted with a reason" if entry.accepted else ""
+    accepted = f"; {counted(len(entry.accepted), 'finding')} accepted with a reason" if entry.accepted else ""
     return f"the content of every file was read as what its bytes are before the model was locked{accepted}"
 
 

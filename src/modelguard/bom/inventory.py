@@ -9,6 +9,7 @@ from attrs import asdict, fields, frozen
 
 from modelguard.lock import Entry, Lock
 from modelguard.terms.artifact import printable
+from modelguard.terms.words import counted
 
 SCHEMA = "modelguard/inventory/1"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -108,4 +109,4 @@ def as_table(found: Sequence[Row], width: int) -> str:
     out = StringIO()
     Console(file=out, width=width, no_color=True, legacy_windows=False).print(table)
     lines = [line.rstrip() for line in out.getvalue().rstrip().splitlines()]
-    return "\n".join([*lines, "", f"{len(found)} models" if len(found) != 1 else "1 model"]) + "\n"
+    return "\n".join([*lines, "", counted(len(found), "model")]) + "\n"

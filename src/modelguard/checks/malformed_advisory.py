@@ -18,12 +18,13 @@ from modelguard.checks.check import Check
 from modelguard.terms.advisory import RecordSkipped
 from modelguard.terms.facts import Dossier
 from modelguard.terms.finding import Finding, Severity
+from modelguard.terms.words import counted
 
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report skipped records, with the first of them."""
     for fact in dossier.all(RecordSkipped):
-        records = "1 record" if fact.count == 1 else f"{fact.count} records"
+        records = counted(fact.count, "record")
         yield CHECK.finding(
             severity=Severity.LOW,
             location=fact.location,

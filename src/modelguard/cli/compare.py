@@ -10,6 +10,7 @@ from modelguard.cli._options import REFUSED, gate_options, open_gate
 from modelguard.cli._progress import bars
 from modelguard.cli._speaking import json_option, tell_json
 from modelguard.cli.command import Subcommand
+from modelguard.terms.words import counted
 
 _SHOWN = 100
 
@@ -38,7 +39,7 @@ def compare(a: str, b: str, file_a: str, file_b: str, key: str, as_json: bool, *
         tell_json("comparison", {"equal": found.equal, "tensors": len(found.a.table.rows), "differences": differences})
         return 0 if found.equal else REFUSED
     if found.equal:
-        click.echo(f"equal: {len(found.a.table.rows)} tensors, sha256:{found.a.table.digest}")
+        click.echo(f"equal: {counted(len(found.a.table.rows), 'tensor')}, sha256:{found.a.table.digest}")
         if found.a.table.shared is None or found.b.table.shared is None:
             click.echo("  shared storages were not compared: one of the files does not tell them")
         return 0

@@ -11,6 +11,7 @@ from modelguard.cli._options import REFUSED, gate_options, open_gate
 from modelguard.cli._progress import bars
 from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
+from modelguard.terms.words import counted
 
 if TYPE_CHECKING:
     from modelguard.conversion import Conversion
@@ -54,7 +55,9 @@ def _beside(ref: str, path: str) -> Path:
 def _tell(done: Conversion) -> None:
     reading = done.proof.a
     rows = reading.table.rows
-    click.echo(f"{done.output}: {len(rows)} tensors, each equal to the original in name, type, shape and bytes")
+    click.echo(
+        f"{done.output}: {counted(len(rows), 'tensor')}, each equal to the original in name, type, shape and bytes"
+    )
     if reading.key:
         click.echo(f"  taken from {reading.key!r}")
     if reading.table.shared:

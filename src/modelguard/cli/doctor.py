@@ -13,6 +13,7 @@ import click
 from modelguard.cli._options import REFUSED, gate_options, open_gate
 from modelguard.cli._speaking import json_option, say, tell_json
 from modelguard.cli.command import Subcommand
+from modelguard.terms.words import counted
 
 if TYPE_CHECKING:
     from modelguard.guard import Gate
@@ -98,7 +99,7 @@ def _lock(gate: Gate) -> Iterator[Answer]:
     if lock is None:
         yield "note", f"no lock at {gate.lock_path}; modelguard lock ORG/NAME writes one"
     else:
-        yield "ok", f"{gate.lock_path}: {len(lock.entries)} models"
+        yield "ok", f"{gate.lock_path}: {counted(len(lock.entries), 'model')}"
 
 
 def _store(gate: Gate) -> Iterator[Answer]:

@@ -12,6 +12,7 @@ from modelguard.cli._discovered import judged, key_of, look, path_in_policy
 from modelguard.cli._options import REFUSED
 from modelguard.cli._speaking import note
 from modelguard.cli.command import Subcommand
+from modelguard.terms.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -175,8 +176,8 @@ class _Start:
     def told(self, uses: int) -> str:
         """Return what was done beside the policy, for the end of a sentence."""
         parts = [
-            f"{len(self.made)} model file{'s'[: len(self.made) != 1]} locked as exempted" if self.made else "",
-            f"{len(self.excuses) + uses} finding{'s'[: len(self.excuses) + uses != 1]} excused until {self.until}"
+            f"{counted(len(self.made), 'model file')} locked as exempted" if self.made else "",
+            f"{counted(len(self.excuses) + uses, 'finding')} excused until {self.until}"
             if self.excuses or uses
             else "",
         ]

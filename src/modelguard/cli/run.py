@@ -12,6 +12,7 @@ import click
 
 from modelguard.cli._options import REFUSED, gate_options, open_gate
 from modelguard.cli.command import Subcommand
+from modelguard.terms.words import counted
 
 
 @click.command(
@@ -48,7 +49,7 @@ def run(mode: Any, program: str, arguments: tuple[str, ...], as_module: bool, **
         if mode == "observe":
             for one in interception.seen:
                 click.echo(f"{one.call}({one.target}): {one.refusal or 'allowed'}", err=True)
-            click.echo(f"{len(interception.seen)} loads seen, {len(refused)} would be refused", err=True)
+            click.echo(f"{counted(len(interception.seen), 'load')} seen, {len(refused)} would be refused", err=True)
     return REFUSED if failed or (refused and mode == "observe") else 0
 
 

@@ -10,6 +10,7 @@ import click
 
 from modelguard.cli._snapshots import below, frozen
 from modelguard.cli.command import Subcommand
+from modelguard.terms.words import counted
 
 if TYPE_CHECKING:
     from modelguard.signatures.trust import Trust
@@ -103,7 +104,7 @@ def _text(verified: Verified) -> str:
     voucher = verified.voucher
     by = f"{voucher.identity} (issuer {voucher.issuer})" if voucher.issuer else voucher.identity
     when = f" at {voucher.signed_at.isoformat()}" if voucher.signed_at else ""
-    lines = [f"verified: {len(verified.files)} files signed by {by}{when}", f"payload: {verified.payload}"]
+    lines = [f"verified: {counted(len(verified.files), 'file')} signed by {by}{when}", f"payload: {verified.payload}"]
     lines += [f"not signed: {name}" for name in verified.uncovered]
     from modelguard.terms.artifact import printable  # beside its only use
 

@@ -12,6 +12,7 @@ from modelguard.discovery.rules import RULES, Remark
 from modelguard.discovery.use import Discovered
 from modelguard.terms.artifact import printable
 from modelguard.terms.finding import Severity
+from modelguard.terms.words import counted
 
 SCHEMA = "modelguard/discovery/1"
 _LEVELS = {Severity.LOW: "note", Severity.MEDIUM: "warning", Severity.HIGH: "error", Severity.CRITICAL: "error"}
@@ -60,13 +61,9 @@ def _summary(found: Discovered, remarks: Sequence[Remark], locked: Collection[st
     models = {str(use.ref.key) for use in found.uses if use.ref is not None}
     guarded = sum(use.guarded for use in found.uses)
     return (
-        f"{_count(found.files, 'file')} · {_count(len(found.uses), 'use')} of {_count(len(models), 'model')} · "
-        f"{guarded} guarded · {len(models & set(locked))} locked · {_count(len(remarks), 'finding')}"
+        f"{counted(found.files, 'file')} · {counted(len(found.uses), 'use')} of {counted(len(models), 'model')} · "
+        f"{guarded} guarded · {len(models & set(locked))} locked · {counted(len(remarks), 'finding')}"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def as_json(found: Discovered, remarks: Sequence[Remark], locked: Collection[str]) -> str:

@@ -15,6 +15,7 @@ from modelguard.formats._protobuf import Message, Schema
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.errors import BudgetSpent
 from modelguard.terms.facts import Asks, Fact, Permission
+from modelguard.terms.words import counted
 
 GRAPH_SCHEMA: Schema = {
     "graph": {1: "node", 2: "library"},
@@ -110,7 +111,7 @@ class Graphs:
                 operator, ("custom-ops", "", "an operator that is not one of TensorFlow's known ones")
             )
             kind: Permission = permission  # type: ignore[assignment]  # rows of the table hold permissions
-            times = f"{count} node{'s' if count > 1 else ''}"
+            times = counted(count, "node")
             yield Asks(
                 location=at.at(place), permission=kind, name=printable(operator), detail=f"{why} ({times}){detail}",
                 hazard=hazard,

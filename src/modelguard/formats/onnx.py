@@ -20,6 +20,7 @@ from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header, Malformed, Noted, Permission, Tensor
+from modelguard.terms.words import counted
 
 NAME = "onnx"
 LARGEST = (1 << 63) - 1
@@ -147,7 +148,7 @@ def _attribute(message: Message, at: Location, walk: Walk) -> Iterator[Fact]:
 def _operators(seen: _Seen, at: Location) -> Iterator[Fact]:
     for (domain, operator), (count, first) in sorted(seen.operators.items()):
         place, name = at.at(first), printable(f"{domain}.{operator}" if domain else operator)
-        times = f"{count} node{'s' if count > 1 else ''}"
+        times = counted(count, "node")
         if (domain, operator) in schema.REACHING_OPERATORS:
             permission, hazard, why = schema.REACHING_OPERATORS[domain, operator]
             yield _asks(place, permission, name, f"{why} ({times})", hazard)

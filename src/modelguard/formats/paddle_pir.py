@@ -16,6 +16,7 @@ from modelguard.formats.format import SPACES, Clue, Format, Walk
 from modelguard.terms.artifact import printable
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact, Header
+from modelguard.terms.words import counted
 
 NAME = "paddle-pir"
 LARGEST = 64 << 20
@@ -53,7 +54,7 @@ def _read(content: Content, walk: Walk) -> Iterator[Fact]:
 
 def _asked(name: str, count: int, content: Content) -> Iterator[Fact]:
     dialect, _, operator = name.partition(".")
-    times = f"{count} operator{'s' if count > 1 else ''}"
+    times = counted(count, "operator")
     reach = REACHING.get(operator.removesuffix("_"))
     if reach is not None:
         yield Asks(

@@ -16,6 +16,7 @@ from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Asks, Fact, Header, Malformed
+from modelguard.terms.words import counted
 
 NAME = "paddle-program"
 # Program, block, operator and attribute: the fields that hold messages.
@@ -78,7 +79,7 @@ def _named(attribute: Message) -> Iterator[str]:
 
 def asked_by(name: str, count: int, paths: list[str], at: Location) -> Iterator[Fact]:
     """Yield what one operator of a program asks for."""
-    times = f"{count} operator{'s' if count > 1 else ''}"
+    times = counted(count, "operator")
     reach = REACHING.get(name)
     if reach is not None:
         detail = f"{reach.why} ({times})" + (f": {', '.join(paths[:8])}" if paths else "")

@@ -12,6 +12,7 @@ from modelguard.terms.advisory import Advised, FeedUnread, RecordSkipped
 from modelguard.terms.artifact import Artifact, Snapshot, printable
 from modelguard.terms.errors import ReadError
 from modelguard.terms.facts import Dossier, Unread
+from modelguard.terms.words import counted
 
 
 @define
@@ -33,7 +34,7 @@ class Advice:
             return None
         dossier = self._dossier(entry)
         for one in dossier.all(RecordSkipped):
-            text = f"feed {one.name}: {one.count} records left out, the first is {one.first}"
+            text = f"feed {one.name}: {counted(one.count, 'record')} left out, the first is {one.first}"
             self.remarks[printable(text)] = None
         reasons = [*(one.reason for one in dossier.all(FeedUnread)), *(one.reason for one in dossier.all(Unread))]
         if reasons:

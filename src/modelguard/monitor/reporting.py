@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from modelguard.monitor.channels._wording import headline, lines
 from modelguard.monitor.channels.webhook import cloud_event
 from modelguard.terms.finding import Severity
+from modelguard.terms.words import counted
 
 if TYPE_CHECKING:
     from modelguard.monitor.event import Event
@@ -25,14 +26,10 @@ def text(run: Run) -> str:
         first, *rest = lines(one)
         rows += [first, *(f"    {line}" for line in rest), ""]
     rows.append(
-        f"{_counted(outcome.watched, 'model')} watched, {_counted(len(outcome.events), 'new event')}, "
-        f"{len(run.view.open)} open; {len(outcome.unseen)} not seen; {_counted(outcome.requests, 'request')}"
+        f"{counted(outcome.watched, 'model')} watched, {counted(len(outcome.events), 'new event')}, "
+        f"{len(run.view.open)} open; {len(outcome.unseen)} not seen; {counted(outcome.requests, 'request')}"
     )
     return "\n".join(rows) + "\n"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def as_json(run: Run) -> str:
