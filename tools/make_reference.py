@@ -78,6 +78,7 @@ AREAS = {
     "content": "What would happen when it is loaded?",
     "provenance": "Who vouches for it?",
     "license": "May we use it?",
+    "source": "Where does it come from?",
     "advisory": "What is known against it?",
     "vendor": "Who looks after it?",
 }

@@ -16,6 +16,7 @@ from attrs import evolve
 from modelguard import ModelRefused, PolicyError, guarded, guarded_load, verified_snapshot
 from modelguard.guard import Gate
 from modelguard.guard.memory import sealed_files, untouched
+from modelguard.lock import Lock
 from modelguard.sources import stamps
 from modelguard.sources.hashing import hash_file
 from modelguard.terms.errors import StoreError
@@ -355,3 +356,21 @@ def test_always_does_not_see_what_happens_to_the_name_of_the_object(model: Path)
         (place.parent / "new").write_bytes(BAD)
         (place.parent / "new").replace(place)
         assert (path / FILE).read_bytes() == GOOD
+
+
+@pytest.mark.parametrize("path", ["../outside", "a/../../outside", "/outside"])
+def test_strict_makes_no_link_outside_of_its_directory(model: Path, tmp_path: Path, path: str) -> None:
+    name = str(tmp_path / "outside") if path.startswith("/") else path
+    with pytest.raises(StoreError, match="cannot be shown"), sealed_files({name: model / FILE}):
+        pass
+    assert not (tmp_path / "outside").is_symlink()
+
+
+def test_an_entry_that_names_no_file_approves_nothing_in_strict_mode_either(model: Path) -> None:
+    lock = model.parent / "modelguard.lock"
+    entry = Gate.open().require_lock().entries["file:models"]
+    empty = evolve(entry, files=())
+    lock.write_text(Lock(entries={empty.id: empty}, created_by="x").text())
+    for gate in (Gate.open(), strict_gate()):
+        with pytest.raises(ModelRefused, match="names no file"), verified_snapshot("models", gate=gate):
+            pass

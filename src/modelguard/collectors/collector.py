@@ -33,6 +33,7 @@ class Case:
 
     `gathered` are the facts of the collectors that ran before. `tags` are those of the Hub, where it was asked.
     `look_up` finds out about a base model by name; without it, only the lock's record of bases is there to ask.
+    `host` and `owner_id` are what a Hub that was asked said; with an entry, those that it recorded count.
     """
 
     snapshot: Snapshot
@@ -45,6 +46,8 @@ class Case:
     gathered: list[Fact] = field(factory=list, eq=False)
     tags: tuple[str, ...] = ()
     look_up: Callable[[str], Known] | None = field(default=None, eq=False)
+    host: str = ""
+    owner_id: str = ""
 
 
 @frozen(kw_only=True)

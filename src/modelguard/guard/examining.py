@@ -11,14 +11,14 @@ from attrs import evolve
 
 from modelguard._registry import parts
 from modelguard.collectors.collector import Case, Collector
-from modelguard.guard.asking import findings_about
+from modelguard.guard.asking import checks, findings_about
 from modelguard.guard.gate import Gate
 from modelguard.picklevm.knowledge.lookup import PROFILES
-from modelguard.policy.judging import Circumstances, judge
+from modelguard.policy.judging import ABOUT_EXCUSES, Circumstances, judge
 from modelguard.policy.settings import Excuse
 from modelguard.sources.local import in_place
-from modelguard.sources.source import source_for
-from modelguard.terms.artifact import Digest, HubRef, LocalRef, Location, ModelRef, Snapshot
+from modelguard.sources.source import Resolved, source_for
+from modelguard.terms.artifact import Digest, HubRef, LocalRef, Location, ModelRef, Snapshot, printable
 from modelguard.terms.errors import ModelguardError, PolicyError
 from modelguard.terms.facts import Dossier, Fact, Unread
 from modelguard.terms.verdict import Examination
@@ -26,6 +26,7 @@ from modelguard.terms.verdict import Examination
 if TYPE_CHECKING:
     from modelguard.licenses.lineage import Known
     from modelguard.lock import Entry
+    from modelguard.policy.settings import Policy
 
 CONTENT_ONLY = ("contents",)
 """The collectors that look at nothing but the bytes."""
@@ -48,16 +49,16 @@ def examine(
     gate = gate or Gate.open()
     found = gate.canonical(ref)
     if isinstance(found, LocalRef):
-        snapshot = in_place(found, gate.options)
-    else:
-        source = source_for(found)
-        fetch = source.fetch
-        if remote and isinstance(found, HubRef):
-            from modelguard.sources.ranges import survey  # an HTTP client: only where there is something to fetch
+        return examine_snapshot(in_place(found, gate.options), gate, collectors=collectors)
+    source = source_for(found)
+    fetch = source.fetch
+    if remote and isinstance(found, HubRef):
+        from modelguard.sources.ranges import survey  # an HTTP client: only where there is something to fetch
 
-            fetch = survey
-        snapshot = fetch(source.resolve(found, gate.options), gate.store, gate.options, {})
-    return without_readers(examine_snapshot(snapshot, gate, collectors=collectors))
+        fetch = survey
+    resolved = source.resolve(found, gate.options)
+    snapshot = fetch(resolved, gate.store, gate.options, {})
+    return without_readers(examine_snapshot(snapshot, gate, collectors=collectors, resolved=resolved))
 
 
 def without_readers(examination: Examination) -> Examination:
@@ -79,11 +80,12 @@ def examine_snapshot(
     facts: Iterable[Fact] = (),
     tags: tuple[str, ...] = (),
     look_up: Callable[[str], Known] | None = None,
+    resolved: Resolved | None = None,
 ) -> Examination:
     """Examine bytes that are at hand. With an `entry`, they are compared with what it approves.
 
     `collectors` names those to run (all offline ones by default); `facts` are added to what they gather. `tags` and
-    `look_up` are what the Hub says, for the license: see `Case`.
+    `look_up` are what the Hub says, for the license: see `Case`. `resolved` is the source's answer about them.
     """
     case = Case(
         snapshot=snapshot,
@@ -95,6 +97,8 @@ def examine_snapshot(
         tags=tags,
         look_up=look_up,
         gathered=[*facts],
+        host=resolved.host if resolved else "",
+        owner_id=resolved.owner_id if resolved else "",
     )
     chosen = [one for one in _collectors() if one.offline] if collectors is None else _named(collectors)
     dossier = Dossier(snapshot=snapshot, facts=tuple(gather(case, chosen)))
@@ -162,6 +166,7 @@ def circumstances(case: Case) -> Circumstances:
     accepted = () if entry is None else entry.accepted
     name = case.snapshot.ref.key if entry is None else entry.id
     _check_profiles(case.policy.profiles)
+    _check_names(case.policy)
     return Circumstances(
         model=name,
         today=case.today.isoformat(),
@@ -187,3 +192,19 @@ def _check_profiles(named: frozenset[str]) -> None:
         raise PolicyError(
             f"content.profiles: there is no profile {unknown[0]!r}", remedy=f"known: {', '.join(sorted(PROFILES))}"
         )
+
+
+def _check_names(policy: Policy) -> None:
+    """Refuse names of checks that there are none of: such a line would change nothing, and look as if it did."""
+    named = [(f"checks.{name}", name) for name in policy.levels]
+    named += [(f"{excuse.line}.check", excuse.check) for excuse in policy.excuses]
+    known = {check.name for check in checks()} | ABOUT_EXCUSES
+    for place, name in named:
+        if name not in known:
+            from difflib import get_close_matches  # only on the way to an error
+
+            close = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise PolicyError(
+                f"{place}: there is no check {printable(name)!r}{hint}", remedy="modelguard explain lists all checks"
+            )

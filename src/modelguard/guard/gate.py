@@ -113,6 +113,8 @@ class Gate:
         entry = lock.find(ref)
         if entry is None:
             return None, f"the lock has no entry for this model{_hint(lock, ref)}"
+        if not entry.files:
+            return None, "its entry in the lock names no file, so it approves none"
         return entry, ""
 
     def require_lock(self) -> Lock:

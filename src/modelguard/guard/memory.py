@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from modelguard.sources import claims, hashing
+from modelguard.sources.names import faults
 from modelguard.sources.writing import writing
 from modelguard.terms.artifact import Digest, printable
 from modelguard.terms.errors import LoaderError, ModelRefused, StoreError
@@ -33,10 +34,13 @@ TICK = 0.05
 def sealed_files(files: Mapping[str, Path]) -> Iterator[tuple[Path, dict[str, tuple[Path, Digest, int]]]]:
     """Copy files into sealed memory; give a directory of links and, by path, the place, digest and size of each.
 
-    Raises `LoaderError` where the system has no sealed memory, `SourceError` when a file cannot be read.
+    Raises `LoaderError` where the system has no sealed memory, `SourceError` when a file cannot be read, `StoreError`
+    for a name that no snapshot may hold.
     """
     if sys.platform != "linux":
         raise LoaderError("strict: sealed memory needs Linux", remedy="set strict = false in the policy")
+    for path, fault in faults(files).items():
+        raise StoreError(f"strict: {printable(path)!r} cannot be shown: {fault}")
     descriptors: list[int] = []
     sealed: dict[str, tuple[Path, Digest, int]] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from typing import Literal, TypeAlias
 
 from attrs import evolve, frozen
@@ -12,6 +12,9 @@ from modelguard.policy.settings import Excuse, Policy
 from modelguard.terms.artifact import Location
 from modelguard.terms.finding import Finding, Severity
 from modelguard.terms.verdict import Allowed, Decision, Refused, Verdict
+
+ABOUT_EXCUSES = frozenset({"expired-excuse", "unused-excuse", "endless-excuse"})
+"""Names of what is found about excuses while judging, beside those of the checks."""
 
 Sort: TypeAlias = Literal["refused", "noted", "excused", "granted"]
 
@@ -111,8 +114,10 @@ def _about_excuses(findings: list[Finding], policy: Policy, circumstances: Circu
 def _too_long(excuse: Excuse, policy: Policy, today: str) -> bool:
     if not policy.max_excuse_days:
         return False
-    latest = date.fromisoformat(today) + timedelta(days=policy.max_excuse_days)
-    return not excuse.until or excuse.until > latest.isoformat()
+    if not excuse.until:
+        return True
+    left = date.fromisoformat(excuse.until) - date.fromisoformat(today)
+    return left.days > policy.max_excuse_days
 
 
 def _excuse_finding(check: str, severity: Severity, excuse: Excuse, message: str) -> Finding:

@@ -74,7 +74,7 @@ def _named(table: Section, key: str) -> tuple[str, ...]:
 
 
 def _conditions(table: Section) -> Iterator[Condition]:
-    for index, value in enumerate(table.raw("conditional") or ()):
+    for index, value in enumerate(table.items("conditional")):
         where = f"conditional[{index}]"
         if isinstance(value, str):
             yield Condition(license=value, line=table.path(where))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,6 +23,7 @@ _MODES: tuple[Mode, ...] = get_args(Mode)
 _LEVELS: tuple[Level, ...] = get_args(Level)
 _VERIFY: tuple[Verify, ...] = get_args(Verify)
 _DAYS = re.compile(r"(\d{1,5}) days?\Z")
+_HOST = re.compile(r"(?:https?://)?(?P<name>[A-Za-z0-9.\-\[\]:]+)(?P<path>(?:/[A-Za-z0-9._~%+-]+)*/?)\Z")
 
 
 def find_policy(start: Path) -> Path | None:
@@ -153,19 +155,33 @@ def _with_reason(section: Section, *, model: str) -> Excuse:
 
 
 def _sources(section: Section) -> SourceRules:
+    organizations = tuple(_organizations(section))
     rules = SourceRules(
-        hosts=section.texts("allow-hosts"),
-        organizations=tuple(_organizations(section)),
-        unknown_organization=section.choice("unknown-organization", ("refuse", "note", "allow"), "allow"),
+        hosts=tuple(_hosts(section)),
+        organizations=organizations,
+        unknown_organization=section.choice(
+            "unknown-organization", ("refuse", "note", "allow"), "refuse" if organizations else "allow"
+        ),
         denied=tuple(_denied(part) for part in section.sections("deny")),
     )
     section.finish()
     return rules
 
 
+def _hosts(section: Section) -> Iterator[str]:
+    """Yield hosts as they are compared: without a scheme, the name in lower case. What is none matches nothing."""
+    for index, text in enumerate(section.texts("allow-hosts")):
+        match = _HOST.match(text)
+        if match is None:
+            raise section.fail(
+                f"allow-hosts[{index}]", f"expected a host such as https://huggingface.co, found {text!r}"
+            )
+        yield match["name"].lower() + match["path"].rstrip("/")
+
+
 def _organizations(section: Section) -> list[Organization]:
     found = []
-    for index, value in enumerate(section.raw("allow-organizations") or []):
+    for index, value in enumerate(section.items("allow-organizations")):
         if isinstance(value, str):
             found.append(Organization(name=value))
         elif isinstance(value, dict):

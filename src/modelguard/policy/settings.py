@@ -70,7 +70,10 @@ class Organization:
 
 @frozen(kw_only=True)
 class SourceRules:
-    """Where models may come from. Empty `organizations` with `unknown = "allow"` accepts every owner."""
+    """Where models may come from: hosts without a scheme, owners, and what is denied, as (pattern, reason).
+
+    Empty `hosts` limit nothing. `unknown_organization` says what becomes of owners that are not listed.
+    """
 
     hosts: tuple[str, ...] = ()
     organizations: tuple[Organization, ...] = ()

@@ -28,7 +28,7 @@ remote-code = "deny"             # "locked" lets a model run its own code, if th
 # [{prefix}.sources]             # where models may come from; writing this table makes its findings refuse
 # allow-hosts = ["https://huggingface.co"]
 # allow-organizations = ["acme", {{ name = "example", owner-id = "5dd96eb166059660ed1ee413" }}]
-# unknown-organization = "refuse"
+# unknown-organization = "refuse"  # owners that are not listed; "note" and "allow" let them pass
 # deny = [{{ model = "acme/old-*", reason = "replaced" }}]
 
 # [{prefix}.licenses]            # writing this table makes unclear licenses refuse

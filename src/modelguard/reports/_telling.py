@@ -29,6 +29,7 @@ _AREAS_OF_MODULE: dict[str, tuple[Area, ...]] = {
     "licensing": ("license",),
     "advisory": ("advisory",),
     "vendor": ("vendor",),
+    "origin": ("source",),
 }
 
 

@@ -93,6 +93,10 @@ class Section:
                 raise self.fail(f"{key}[{index}]", f"expected text, found {_shown(value)}")
         return tuple(values)
 
+    def items(self, key: str) -> list[Any]:
+        """Return a list whose members may be of several kinds; an absent one is empty."""
+        return [*self._get(key, list, [])]
+
     def day(self, key: str, default: str = _REQUIRED) -> str:
         """Return a TOML date (or the date of a TOML date-time) as ISO 8601 text."""
         value = self._get(key, date, default)
