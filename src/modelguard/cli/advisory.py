@@ -16,12 +16,15 @@ from modelguard.terms.advisory_kinds import KINDS
 _REFUSED, _INCOMPLETE = 1, 3
 
 
-@click.group()
+@click.group(short_help="Write and check advisories about models")
 def advisory() -> None:
     """Write and check advisories about models. Nothing here uses the network."""
 
 
-@advisory.command(epilog="Example: modelguard advisory new --summary 'Reverse shell' --file bad.pkl --into feeds/own")
+@advisory.command(
+    short_help="Write a record of a finding",
+    epilog="Example: modelguard advisory new --summary 'Reverse shell' --file bad.pkl --into feeds/own",
+)
 @click.option("--summary", required=True, help="One line that says what was found.")
 @click.option("--details", default="", help="More about it, as markdown.")
 @click.option(
@@ -61,7 +64,9 @@ def new(into: Path | None, **options: Any) -> int:
     return 0
 
 
-@advisory.command(epilog="Example: modelguard advisory validate feeds/own")
+@advisory.command(
+    short_help="Check records against the rules of OSV", epilog="Example: modelguard advisory validate feeds/own"
+)
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 def validate(path: Path) -> int:
     """Check every record of PATH, a file, a directory or a zip archive, against the rules of OSV."""
@@ -113,4 +118,4 @@ def _taken(into: Path | None) -> set[str]:
     return {path.stem for path in into.glob("*.json")} if into is not None and into.is_dir() else set()
 
 
-COMMAND = Subcommand(advisory)
+COMMAND = Subcommand(advisory, "watch")

@@ -11,7 +11,10 @@ from modelguard.cli._deciding import decide
 from modelguard.cli.command import Subcommand
 
 
-@click.command(epilog="Example: modelguard approve org/name --reason 'reviewed again' --until 2027-06-30")
+@click.command(
+    short_help="Approve locked bytes anew",
+    epilog="Example: modelguard approve org/name --reason 'reviewed again' --until 2027-06-30",
+)
 @click.argument("refs", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why the model may be used.")
 @click.option("--by", default=None, help="Who approves; by default git's user.email.")
@@ -27,4 +30,4 @@ def approve(refs: tuple[str, ...], **options: Any) -> int:
     return 0
 
 
-COMMAND = Subcommand(approve)
+COMMAND = Subcommand(approve, "decide")

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 _REFUSED, _INCOMPLETE = 1, 3
 
 
-@click.command(epilog="Example: modelguard assess acme --format markdown --output risk/acme.md")
+@click.command(
+    short_help="Score who publishes a model, with evidence",
+    epilog="Example: modelguard assess acme --format markdown --output risk/acme.md",
+)
 @click.argument("subject", metavar="ORG | ORG/NAME")
 @gate_options
 @click.option(
@@ -129,4 +132,4 @@ def _judge(vendor: Vendor, assessment: Assessment, gate: Gate) -> Verdict:
     return judge(findings, gate.policy, circumstances(case))
 
 
-COMMAND = Subcommand(assess)
+COMMAND = Subcommand(assess, "look")

@@ -11,7 +11,10 @@ from modelguard.cli._progress import bars
 from modelguard.cli.command import Subcommand
 
 
-@click.command(epilog="Example: modelguard check --format sarif --output modelguard.sarif")
+@click.command(
+    short_help="Check locked models against their bytes and the policy",
+    epilog="Example: modelguard check --format sarif --output modelguard.sarif",
+)
 @click.argument("refs", nargs=-1)
 @gate_options
 @report_options
@@ -40,4 +43,4 @@ def check(refs: tuple[str, ...], **options: Any) -> int:
     return max(code, INCOMPLETE) if unreached else code
 
 
-COMMAND = Subcommand(check)
+COMMAND = Subcommand(check, "begin")

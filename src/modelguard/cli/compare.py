@@ -15,7 +15,10 @@ from modelguard.terms.words import counted
 _SHOWN = 100
 
 
-@click.command(epilog="Example: modelguard compare pytorch_model.bin model.safetensors")
+@click.command(
+    short_help="Tell whether two weight files hold the same tensors",
+    epilog="Example: modelguard compare pytorch_model.bin model.safetensors",
+)
 @click.argument("a")
 @click.argument("b")
 @click.option("--file-a", default="", help="The weight file of A, if it has several.")
@@ -49,4 +52,4 @@ def compare(a: str, b: str, file_a: str, file_b: str, key: str, as_json: bool, *
     return REFUSED
 
 
-COMMAND = Subcommand(compare)
+COMMAND = Subcommand(compare, "look")

@@ -9,7 +9,9 @@ from modelguard.cli.command import Subcommand
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command(epilog='Example: eval "$(modelguard completion bash)"')
+@click.command(
+    short_help="Print the completion script of a shell", epilog='Example: eval "$(modelguard completion bash)"'
+)
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> int:
     """Print the script that makes SHELL complete what is typed after `modelguard`.
@@ -26,4 +28,4 @@ def completion(shell: str) -> int:
     return 0
 
 
-COMMAND = Subcommand(completion)
+COMMAND = Subcommand(completion, "machine")

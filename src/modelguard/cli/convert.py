@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 _SHOWN = 8
 
 
-@click.command(epilog="Example: modelguard convert checkpoint.pt --key state_dict")
+@click.command(
+    short_help="Turn a torch checkpoint into safetensors",
+    epilog="Example: modelguard convert checkpoint.pt --key state_dict",
+)
 @click.argument("ref")
 @click.option("--file", default="", help="The file of the model to convert, if it has several.")
 @click.option("--key", default="", help="The part of the checkpoint that holds the weights; '.' for all.")
@@ -91,4 +94,4 @@ def _lock(done: Conversion, gate: Gate) -> int:
     return 0
 
 
-COMMAND = Subcommand(convert)
+COMMAND = Subcommand(convert, "use")

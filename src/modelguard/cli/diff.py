@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from modelguard.terms.artifact import HubRef
 
 
-@click.command(epilog="Example: modelguard diff org/name v1 main")
+@click.command(
+    short_help="Show how two revisions of a model differ", epilog="Example: modelguard diff org/name v1 main"
+)
 @click.argument("ref")
 @click.argument("old", required=False)
 @click.argument("new", required=False)
@@ -52,4 +54,4 @@ def _entry(model: HubRef, revision: str, gate: Gate) -> Entry:
     return entry
 
 
-COMMAND = Subcommand(diff)
+COMMAND = Subcommand(diff, "decide")

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 _LEVELS = ("low", "medium", "never")
 
 
-@click.command(epilog="Example: modelguard discover src/ --format sarif --output discover.sarif")
+@click.command(
+    short_help="Find the models that programs here use",
+    epilog="Example: modelguard discover src/ --format sarif --output discover.sarif",
+)
 @click.argument("places", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="[PATH]...")
 @click.option("--lock", "propose", is_flag=True, help="Print the commands that would lock what is used and not locked.")
 @click.option("--caches", is_flag=True, help="Also list the models in the caches of this machine.")
@@ -92,4 +95,4 @@ def _propose(made: tuple[Remark, ...]) -> int:
     return REFUSED if commands else 0
 
 
-COMMAND = Subcommand(discover)
+COMMAND = Subcommand(discover, "begin")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Answer: TypeAlias = tuple[Literal["ok", "note", "bad"], str]
 
 
-@click.command(epilog="Example: modelguard doctor --offline")
+@click.command(short_help="Look for what is wrong on this machine", epilog="Example: modelguard doctor --offline")
 @json_option
 @gate_options
 def doctor(as_json: bool, **options: Any) -> int:
@@ -227,4 +227,4 @@ _QUESTIONS: tuple[tuple[str, Callable[[Gate], Iterator[Answer]]], ...] = (
     ("interception", _interception),
 )
 
-COMMAND = Subcommand(doctor)
+COMMAND = Subcommand(doctor, "machine")

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from modelguard.checks.check import Check
 
 
-@click.command(epilog="Example: modelguard explain ungranted-import")
+@click.command(
+    short_help="Tell what a check reports and what to do", epilog="Example: modelguard explain ungranted-import"
+)
 @click.argument("check", required=False)
 @json_option
 def explain(check: str | None, as_json: bool) -> int:
@@ -44,4 +46,4 @@ def _as_object(check: Check) -> dict[str, str]:
     return {"name": check.name, "area": check.area, "reports": check.page.splitlines()[0], "page": check.page.strip()}
 
 
-COMMAND = Subcommand(explain)
+COMMAND = Subcommand(explain, "look")

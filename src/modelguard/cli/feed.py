@@ -25,12 +25,14 @@ _REFUSED, _INCOMPLETE = 1, 3
 _SIGNATURE = ".sigstore.json"
 
 
-@click.group()
+@click.group(short_help="Fetch feeds of advisories, show how old they are")
 def feed() -> None:
     """Look after feeds of advisories. Only `update` uses the network."""
 
 
-@feed.command(name="list", epilog="Example: modelguard feed list")
+@feed.command(
+    short_help="Show records, age and signer of each feed", name="list", epilog="Example: modelguard feed list"
+)
 @gate_options
 def show(**options: Any) -> int:
     """Show the feeds of the policy: records, age, signer, and what could not be read."""
@@ -57,7 +59,7 @@ def show(**options: Any) -> int:
     return code
 
 
-@feed.command(epilog="Example: modelguard feed update pypi")
+@feed.command(short_help="Fetch feeds and index them", epilog="Example: modelguard feed update pypi")
 @click.argument("names", nargs=-1)
 @gate_options
 def update(names: tuple[str, ...], **options: Any) -> int:
@@ -153,4 +155,4 @@ def _case(gate: Gate) -> Case:
     return Case(snapshot=Snapshot(ref=LocalRef(".")), policy=gate.policy, today=gate.today, home=gate.home)
 
 
-COMMAND = Subcommand(feed)
+COMMAND = Subcommand(feed, "watch")

@@ -10,7 +10,7 @@ from modelguard.cli._speaking import say
 from modelguard.cli.command import Subcommand
 
 
-@click.command(epilog="Example: modelguard formats --format json")
+@click.command(short_help="List the file formats that are read", epilog="Example: modelguard formats --format json")
 @click.option("--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 def formats(format_: str) -> int:
     """Print the table of file formats: what modelguard reads of each, and what it looks for."""
@@ -34,4 +34,4 @@ def formats(format_: str) -> int:
     return 0
 
 
-COMMAND = Subcommand(formats)
+COMMAND = Subcommand(formats, "look")

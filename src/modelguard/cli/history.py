@@ -19,7 +19,7 @@ COMMITS = 200
 """Commits of the lock that are looked through."""
 
 
-@click.command(epilog="Example: modelguard history org/name")
+@click.command(short_help="Show decisions and events about a model", epilog="Example: modelguard history org/name")
 @click.argument("ref")
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help="State file of the monitor.")
 @click.option("--policy", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Policy file.")
@@ -87,4 +87,4 @@ def _git(directory: Path, *words: str) -> bytes:
     return done.stdout if done.returncode == 0 else b""
 
 
-COMMAND = Subcommand(history)
+COMMAND = Subcommand(history, "decide")

@@ -27,7 +27,10 @@ EXCUSED_DAYS = 90
 """Days for which `init` excuses what it finds, so that a first run is green and somebody has to look."""
 
 
-@click.command(epilog="Example: modelguard init && modelguard check && modelguard suggest")
+@click.command(
+    short_help="Write a policy; what is here today stays green",
+    epilog="Example: modelguard init && modelguard check && modelguard suggest",
+)
 @click.option("--print", "print_only", is_flag=True, help="Print the policy and write nothing.")
 def init(print_only: bool) -> int:
     """Write a policy with comments: into pyproject.toml if there is one, else into modelguard.toml.
@@ -197,4 +200,4 @@ class _Start:
         return "modelguard check" if known else "modelguard lock ORG/NAME (or a path)"
 
 
-COMMAND = Subcommand(init)
+COMMAND = Subcommand(init, "begin")

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from modelguard.bom.inventory import Row
 
 
-@click.command(epilog="Example: modelguard inventory services/*/modelguard.lock --format csv")
+@click.command(
+    short_help="List the models of one or many locks",
+    epilog="Example: modelguard inventory services/*/modelguard.lock --format csv",
+)
 @click.argument("locks", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--format", "format_", type=click.Choice(("table", "csv", "json")), default="table", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file.")
@@ -48,4 +51,4 @@ def inventory(locks: tuple[Path, ...], format_: str, **options: Any) -> int:
     return 0
 
 
-COMMAND = Subcommand(inventory)
+COMMAND = Subcommand(inventory, "report")

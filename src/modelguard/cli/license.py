@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from modelguard.terms.verdict import Examination
 
 
-@click.command(name="license", epilog="Example: modelguard license org/name")
+@click.command(
+    short_help="Show the license of a model and what it rests on",
+    name="license",
+    epilog="Example: modelguard license org/name",
+)
 @click.argument("refs", nargs=-1, required=True)
 @gate_options
 def license_(refs: tuple[str, ...], **options: Any) -> int:
@@ -129,4 +133,4 @@ def _meaning(meaning: LicenseMeaning) -> Iterator[str]:
             yield "imposes: " + "; ".join(f"{one} ({OBLIGATIONS[one]})" for one in terms.obligations)
 
 
-COMMAND = Subcommand(license_)
+COMMAND = Subcommand(license_, "look")

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from modelguard.terms.artifact import ModelRef
 
 
-@click.command(epilog="Example: modelguard lock org/name --reason 'embeddings for search'")
+@click.command(
+    short_help="Examine models and record them in the lock",
+    epilog="Example: modelguard lock org/name --reason 'embeddings for search'",
+)
 @click.argument("refs", nargs=-1)
 @click.option("--check", is_flag=True, help="Write nothing; fail when the lock would change.")
 @click.option("--locked", is_flag=True, help="Like --check, and use no network: only what is stored.")
@@ -153,4 +156,4 @@ def _remove(gate: Gate, refs: tuple[str, ...], *, write: bool) -> None:
         note(f"{'removed' if write else 'would remove'}: {key}")
 
 
-COMMAND = Subcommand(lock)
+COMMAND = Subcommand(lock, "begin")

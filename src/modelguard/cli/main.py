@@ -17,7 +17,7 @@ import click
 from modelguard import __version__
 from modelguard._registry import parts
 from modelguard.cli._speaking import loudness, say
-from modelguard.cli.command import Subcommand
+from modelguard.cli.command import SectionedGroup, Subcommand
 from modelguard.terms.errors import (
     LoaderError,
     LockError,
@@ -43,14 +43,17 @@ _CODES: list[tuple[type[ModelguardError], int]] = [
 
 def application() -> click.Group:
     """Return the command with every subcommand that this folder holds."""
-    group = click.Group(
+    members = parts("modelguard.cli", Subcommand)
+    for part in members:
+        _with_loudness(part.command)
+    group = SectionedGroup(
+        members,
         name="modelguard",
         help="One gate in front of every machine-learning model load.",
+        epilog="Begin with: modelguard init, then modelguard lock ORG/NAME. Each command has its own --help.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         params=[*loudness()],
     )
-    for part in parts("modelguard.cli", Subcommand):
-        group.add_command(_with_loudness(part.command))
     return click.version_option(__version__, prog_name="modelguard")(group)
 
 

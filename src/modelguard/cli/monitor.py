@@ -32,7 +32,10 @@ def span(text: str | None, option: str) -> timedelta | None:
     return timedelta(seconds=int(number) * _UNITS[unit])
 
 
-@click.command(epilog="Example: modelguard monitor --remind 7d --format github")
+@click.command(
+    short_help="Tell what has happened to models upstream",
+    epilog="Example: modelguard monitor --remind 7d --format github",
+)
 @click.argument("refs", nargs=-1)
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help="State file.")
 @click.option("--max-requests", type=click.IntRange(min=1), help="Requests to the Hub in one pass.")
@@ -156,4 +159,4 @@ def _silent(_: int, __: int, ___: str) -> None:
     """Show no progress where nobody looks."""
 
 
-COMMAND = Subcommand(monitor)
+COMMAND = Subcommand(monitor, "watch")

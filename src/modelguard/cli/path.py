@@ -11,7 +11,10 @@ from modelguard.cli._progress import bars
 from modelguard.cli.command import Subcommand
 
 
-@click.command(epilog='Example: vllm serve "$(modelguard path org/name)"')
+@click.command(
+    short_help="Print a directory of approved files, for any server",
+    epilog='Example: vllm serve "$(modelguard path org/name)"',
+)
 @click.argument("ref")
 @gate_options
 def path(ref: str, **options: Any) -> int:
@@ -27,4 +30,4 @@ def path(ref: str, **options: Any) -> int:
     return 0
 
 
-COMMAND = Subcommand(path)
+COMMAND = Subcommand(path, "use")

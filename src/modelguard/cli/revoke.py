@@ -11,7 +11,10 @@ from modelguard.cli._deciding import decide
 from modelguard.cli.command import Subcommand
 
 
-@click.command(epilog="Example: modelguard revoke org/name --reason 'the account was taken over'")
+@click.command(
+    short_help="Revoke the approval of models",
+    epilog="Example: modelguard revoke org/name --reason 'the account was taken over'",
+)
 @click.argument("refs", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why the model may not be used any more.")
 @click.option("--by", default=None, help="Who revokes; by default git's user.email.")
@@ -23,4 +26,4 @@ def revoke(refs: tuple[str, ...], **options: Any) -> int:
     return 0
 
 
-COMMAND = Subcommand(revoke)
+COMMAND = Subcommand(revoke, "decide")

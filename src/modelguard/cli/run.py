@@ -16,6 +16,7 @@ from modelguard.terms.words import counted
 
 
 @click.command(
+    short_help="Run a Python program with its loaders guarded",
     epilog="Example: modelguard run --mode observe train.py --epochs 3",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
@@ -93,4 +94,4 @@ def _show(error: BaseException, *, reason: bool) -> None:
     click.echo("".join(["Traceback (most recent call last):\n", *shown.stack.format()]), err=True, nl=False)
 
 
-COMMAND = Subcommand(run)
+COMMAND = Subcommand(run, "use")

@@ -13,7 +13,9 @@ from modelguard.cli.command import Subcommand
 FORMATS = ("cyclonedx", "spdx")
 
 
-@click.command(epilog="Example: modelguard sbom --output bom.json")
+@click.command(
+    short_help="Write a bill of materials: CycloneDX or SPDX", epilog="Example: modelguard sbom --output bom.json"
+)
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="cyclonedx", show_default=True)
 @click.option("--spec", type=click.Choice(("1.6", "1.7")), default="1.6", show_default=True, help="CycloneDX version.")
 @click.option("--name", default="models", show_default=True, help="What the models are used in.")
@@ -45,4 +47,4 @@ def sbom(format_: str, spec: str, name: str, author: str, coverage: bool, as_jso
     return 0
 
 
-COMMAND = Subcommand(sbom)
+COMMAND = Subcommand(sbom, "report")

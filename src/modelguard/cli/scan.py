@@ -22,7 +22,9 @@ _COLLECTORS = ("contents", "advisories")
 """What a scan goes by: the bytes, and what feeds of advisories say about them where the policy names any."""
 
 
-@click.command(epilog="Example: modelguard scan model.pt downloads/")
+@click.command(
+    short_help="Look into files, directories or Hub repositories", epilog="Example: modelguard scan model.pt downloads/"
+)
 @click.argument("targets", nargs=-1)
 @click.option("--from-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A TARGET a line.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes or threads that examine models side by side.")
@@ -126,4 +128,4 @@ def _is_in(member: str, place: Location) -> bool:
     return any(steps[at : at + len(wanted)] == wanted for at in range(len(steps)))
 
 
-COMMAND = Subcommand(scan)
+COMMAND = Subcommand(scan, "look")

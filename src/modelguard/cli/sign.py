@@ -16,7 +16,7 @@ from modelguard.cli.command import Subcommand
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-@click.command(epilog="Example: modelguard sign ./model --key release.pem")
+@click.command(short_help="Sign a model", epilog="Example: modelguard sign ./model --key release.pem")
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 @click.option("--key", type=_FILE, help="ECDSA private key (P-256, P-384 or P-521) as PEM.")
 @click.option("--certificate", type=_FILE, help="Certificate of the key, then its intermediates, as PEM.")
@@ -114,4 +114,4 @@ def _trust_config(options: dict[str, Any]) -> str:
     return str(options["trust_config"].read_text("utf-8"))
 
 
-COMMAND = Subcommand(sign)
+COMMAND = Subcommand(sign, "sign")

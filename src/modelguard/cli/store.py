@@ -11,12 +11,12 @@ from modelguard.cli._speaking import json_option, tell_json
 from modelguard.cli.command import Subcommand
 
 
-@click.group()
+@click.group(short_help="Look after the private store of model files")
 def store() -> None:
     """Look after the private store of model files."""
 
 
-@store.command(epilog="Example: modelguard store path")
+@store.command(short_help="Print the directory of the store", epilog="Example: modelguard store path")
 @gate_options
 def path(**options: Any) -> int:
     """Print the directory of the store."""
@@ -24,7 +24,7 @@ def path(**options: Any) -> int:
     return 0
 
 
-@store.command(epilog="Example: modelguard store verify")
+@store.command(short_help="Hash every object again", epilog="Example: modelguard store verify")
 @json_option
 @gate_options
 def verify(as_json: bool, **options: Any) -> int:
@@ -39,7 +39,7 @@ def verify(as_json: bool, **options: Any) -> int:
     return REFUSED if outcome.damaged else 0
 
 
-@store.command(epilog="Example: modelguard store gc --dry-run")
+@store.command(short_help="Remove what the lock does not name", epilog="Example: modelguard store gc --dry-run")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
 @json_option
 @gate_options
@@ -55,4 +55,4 @@ def gc(dry_run: bool, as_json: bool, **options: Any) -> int:
     return 0
 
 
-COMMAND = Subcommand(store)
+COMMAND = Subcommand(store, "machine")

@@ -20,7 +20,7 @@ Row: TypeAlias = "tuple[Excuse, list[str], str]"
 """An excuse, the places that it covers, and what to do about the first of them."""
 
 
-@click.command(epilog="Example: modelguard suggest")
+@click.command(short_help="Tell which exemptions to get rid of first", epilog="Example: modelguard suggest")
 @json_option
 @gate_options
 def suggest(as_json: bool, **options: Any) -> int:
@@ -81,4 +81,4 @@ def _covered(gate: Gate) -> list[Row]:
     return rows
 
 
-COMMAND = Subcommand(suggest)
+COMMAND = Subcommand(suggest, "begin")

@@ -19,12 +19,12 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _REFUSED = 1
 
 
-@click.group()
+@click.group(short_help="Look after trusted roots of Sigstore")
 def trust() -> None:
     """Look after trusted roots. Only `update` uses the network."""
 
 
-@trust.command(epilog="Example: modelguard trust show")
+@trust.command(short_help="Show each root with the keys in it", epilog="Example: modelguard trust show")
 @click.argument("name", required=False)
 @click.option("--policy", type=_FILE, help="Policy file.")
 def show(name: str | None, policy: Path | None) -> int:
@@ -54,7 +54,7 @@ def show(name: str | None, policy: Path | None) -> int:
     return code
 
 
-@trust.command(epilog="Example: modelguard trust add sigstore")
+@trust.command(short_help="Add a root from a file, or the public one", epilog="Example: modelguard trust add sigstore")
 @click.argument("name")
 @click.argument("source", type=_FILE, required=False)
 @click.option("--file", "target", type=click.Path(path_type=Path, dir_okay=False), help="Default: trust/NAME.json")
@@ -75,7 +75,7 @@ def add(name: str, source: Path | None, target: Path | None) -> int:
     return 0
 
 
-@trust.command(epilog="Example: modelguard trust update sigstore")
+@trust.command(short_help="Fetch the current root through TUF", epilog="Example: modelguard trust update sigstore")
 @click.argument("name")
 @click.option("--url", default="", help="TUF repository of the instance; by default that of the public one.")
 @click.option("--bootstrap", type=_FILE, help="TUF root metadata (root.json) that you trust for --url.")
@@ -131,4 +131,4 @@ def _tell_policy(name: str, file: Path, root: bytes) -> None:
     click.echo(f"updated = {datetime.now(UTC).date().isoformat()}")
 
 
-COMMAND = Subcommand(trust)
+COMMAND = Subcommand(trust, "sign")

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from modelguard.monitor.proposing import Proposal
 
 
-@click.command(epilog="Example: modelguard update --write --pr-body body.md")
+@click.command(
+    short_help="Propose newer revisions of locked models", epilog="Example: modelguard update --write --pr-body body.md"
+)
 @click.argument("refs", nargs=-1)
 @click.option("--cooldown", type=click.IntRange(min=0), help="Days a revision must be old; by default the policy's.")
 @click.option("--pr-body", type=click.Path(path_type=Path, dir_okay=False), help="Write a pull request's body.")
@@ -122,4 +124,4 @@ def _write(gate: Gate, entries: list[Entry]) -> None:
         note(f"locked: {entry.id} at {entry.revision}")
 
 
-COMMAND = Subcommand(update)
+COMMAND = Subcommand(update, "decide")

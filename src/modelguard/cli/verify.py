@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-@click.command(epilog="Example: modelguard verify ./model --public-key release.pub")
+@click.command(short_help="Verify a signed model", epilog="Example: modelguard verify ./model --public-key release.pub")
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 @click.option("--signature", type=_FILE, help="The bundle; by default model.sig in the directory, or PATH.sig.")
 @click.option("--signer", help="A signer that the policy names.")
@@ -130,4 +130,4 @@ def _json(verified: Verified) -> str:
     )
 
 
-COMMAND = Subcommand(verify)
+COMMAND = Subcommand(verify, "sign")
