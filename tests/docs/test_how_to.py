@@ -6,10 +6,13 @@ import functools
 import json
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +74,52 @@ def test_pin_a_model(home: Home) -> None:
 def test_approve_a_pickle(home: Home) -> None:
     (home.directory / "clf.pkl").write_bytes(b"\x80\x04cmypackage\nScaler\n)R.")
     assert run_page(page("approve-a-pickle"), home) == 4
+
+
+def test_write_a_policy(home: Home) -> None:
+    model = home.directory / "models" / "ranker"
+    model.mkdir(parents=True)
+    (model / "model.safetensors").write_bytes(tiny_safetensors())
+    (model / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n# Ranker\n")
+    soon = datetime.now(UTC).date() + timedelta(days=90)
+    assert run_page(page("write-a-policy").replace("2027-03-31", soon.isoformat()), home) == 6
+
+
+def test_sign_models_and_require_signatures(home: Home) -> None:
+    (home.directory / "release").mkdir()
+    (home.directory / "release" / "model.safetensors").write_bytes(tiny_safetensors())
+    (home.directory / "release" / "config.json").write_text("{}")
+    first(home, "openssl version")
+    assert run_page(page("sign-and-verify"), home) == 18
+
+
+def test_catch_code_that_forgets_the_guard(home: Home, tmp_path: Path) -> None:
+    joblib = pytest.importorskip("joblib", reason="the program of the page loads a joblib file")
+    (home.directory / "models").mkdir()
+    joblib.dump({"classes": ["cat", "dog"]}, home.directory / "models" / "clf.joblib")
+    found = any(one.value == "modelguard.pytest_plugin" for one in metadata.entry_points(group="pytest11"))
+    plugin = "" if found else "-p modelguard.pytest_plugin"
+    program = tmp_path / "bin" / "pytest"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pytest {plugin} -p no:cacheprovider "$@"\n')
+    program.chmod(0o755)
+    assert run_page(page("enforce"), home) == 5
+
+
+@pytest.mark.heavy
+def test_turn_a_checkpoint_into_safetensors(home: Home) -> None:
+    torch = pytest.importorskip("torch", reason="the page converts a checkpoint of torch")
+    state = {"state_dict": {"weight": torch.ones(3), "bias": torch.zeros(1)}, "epoch": 3}
+    torch.save(state, home.directory / "checkpoint.pt")
+    assert run_page(page("convert"), home) == 4
+
+
+def test_examine_many_models(home: Home) -> None:
+    joblib = pytest.importorskip("joblib", reason="one of the models of the page is a joblib file")
+    (home.directory / "models").mkdir()
+    joblib.dump([1, 2], home.directory / "models" / "clf.joblib")
+    (home.directory / "models" / "model.safetensors").write_bytes(tiny_safetensors())
+    (home.directory / "models" / "old.pkl").write_bytes(b"\x80\x04cmypackage\nScaler\n)R.")
+    assert run_page(page("many-models"), home) == 3
 
 
 def test_work_without_a_network(home: Home, hub: LocalHub) -> None:
