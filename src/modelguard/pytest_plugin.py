@@ -74,6 +74,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Fail a test whose marker names a model that is not approved, before its body runs."""
     for marker in item.iter_markers("model"):
+        if marker.kwargs or not marker.args:
+            pytest.fail('modelguard: the marker names no model; write @pytest.mark.model("org/name")', pytrace=False)
         for ref in marker.args:
             trouble = _trouble(item.config, ref)
             if trouble:

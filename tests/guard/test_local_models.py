@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import unicodedata
 from collections.abc import Callable
@@ -241,3 +242,16 @@ def test_a_locked_file_that_is_gone_is_not_looked_for_on_a_hub(model: Path, lock
     (model / "config.json").unlink()
     with pytest.raises(NotFound, match=r"models/config\.json"):
         guarded_load("models/config.json")
+
+
+def test_what_is_bound_by_name_before_wrapping_goes_through_the_same_loader(project: Path, lock_model: Locker) -> None:
+    np = pytest.importorskip("numpy", reason="numpy.load is what is wrapped")
+    np.save(project / "a.npy", np.ones(2))
+    lock_model("a.npy")
+    assert guarded(functools.partial(np.load, mmap_mode="r"))("a.npy").tolist() == [1.0, 1.0]
+    for bound in (
+        functools.partial(np.load, allow_pickle=True),
+        functools.partial(functools.partial(np.load), allow_pickle=True),
+    ):
+        with pytest.raises(LoaderError, match="allow_pickle=True is not passed on"):
+            guarded(bound)("a.npy")

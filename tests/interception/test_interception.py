@@ -21,7 +21,10 @@ import modelguard
 from modelguard import ModelRefused, PolicyError
 from modelguard.guard import Gate, Wish, pin
 from modelguard.interception import intercept
+from modelguard.interception.entry_points import ENTRY_POINTS
+from modelguard.interception.routing import _refuse_outside
 from modelguard.lock import update
+from modelguard.terms.errors import LoaderError
 from modelguard.testing import LocalHub, tiny_model
 from modelguard.testing.models import calling_pickle, tiny_pickle, tiny_safetensors
 
@@ -388,3 +391,22 @@ def test_the_environment_starts_it(dumped: Path, mode: str, end: str) -> None:
         MODELGUARD_INTERCEPT=mode,
     )
     assert end in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("args", "options"), [((None, True), {}), ((), {"allow_pickle": True})])
+def test_numpy_is_asked_about_however_the_permission_to_unpickle_is_passed(
+    project: Path, args: tuple[Any, ...], options: dict[str, Any]
+) -> None:
+    import numpy as np
+
+    np.save(project / "a.npy", np.array([{"a": 1}], dtype=object))
+    with intercept("enforce"), pytest.raises(ModelRefused, match="around the guard"):
+        np.load("a.npy", *args, **options)
+
+
+def test_no_option_leads_a_framework_out_of_the_directory_that_it_is_given() -> None:
+    point = next(one for one in ENTRY_POINTS if one.way == "path")
+    for option in ({"subfolder": "../other"}, {"weight_name": "/etc/x.safetensors"}, {"variant": "a/../../b"}):
+        with pytest.raises(LoaderError, match="leads out of the verified directory"):
+            _refuse_outside(point, option)
+    _refuse_outside(point, {"subfolder": "unet", "variant": "fp16", "weight_name": None})

@@ -258,3 +258,40 @@ def test_a_class_from_outside_in_modules_json_is_refused(sentences: Path, tmp_pa
 def test_options_that_weaken_sentence_transformers_are_not_passed_on(sentences: Path, option: dict[str, Any]) -> None:
     with pytest.raises(LoaderError, match="is not passed on"):
         loader().load(directory(sentences, **option))
+
+
+OUTSIDE = [
+    {"subfolder": "../other"},
+    {"subfolder": Path("inner/../../other")},
+    {"gguf_file": "/elsewhere/model.gguf"},
+    {"variant": "../../other/x"},
+    {"config": Path("../other")},
+    {"use_kernels": True},
+    {"adapter_kwargs": {"revision": "main"}},
+]
+
+
+@pytest.mark.parametrize("option", OUTSIDE, ids=lambda option: next(iter(option)))
+def test_options_that_lead_out_of_the_directory_are_not_passed_on(bert: Path, option: dict[str, Any]) -> None:
+    shutil.copytree(bert, bert.with_name("other"))
+    with pytest.raises(LoaderError, match="is not passed on"):
+        TRANSFORMERS.load(directory(bert, target="BertModel", **option))
+
+
+def test_a_directory_inside_of_the_verified_one_may_be_named(bert: Path) -> None:
+    shutil.copytree(bert, bert / "inner")
+    loaded = TRANSFORMERS.load(directory(bert, target="BertModel", subfolder="inner"))
+    assert type(loaded) is transformers.BertModel
+
+
+@pytest.mark.parametrize("option", [{"subfolder": "../other"}, {"revision": "main"}, {"trust_remote_code": True}])
+def test_options_inside_of_a_pipelines_options_are_held_to_the_same(bert: Path, option: dict[str, Any]) -> None:
+    given = directory(bert, target="pipeline", args=("text-classification",), model_kwargs=option)
+    with pytest.raises(LoaderError, match=r"model_kwargs.* is not passed on"):
+        TRANSFORMERS.load(given)
+
+
+@pytest.mark.parametrize("tokenizer", [Path("other/model"), ("other/model", {"use_fast": True})])
+def test_a_part_of_a_pipeline_is_never_looked_up(bert: Path, tokenizer: Any) -> None:
+    with pytest.raises(LoaderError, match="would be loaded from elsewhere"):
+        TRANSFORMERS.load(directory(bert, target="pipeline", args=("text-classification",), tokenizer=tokenizer))

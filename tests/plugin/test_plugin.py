@@ -162,3 +162,19 @@ def test_enforce_fails_a_test_that_loads_around_the_guard(project: Path, pyteste
     result = run(pytester, "test_use.py", "--modelguard-enforce")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*ModelRefused*joblib*around the guard*"])
+
+
+@pytest.mark.parametrize("marker", ["model()", "model", 'model(ref="m.pkl")'])
+def test_a_marker_that_names_no_model_fails_the_test(project: Path, pytester: pytest.Pytester, marker: str) -> None:
+    pytester.makepyfile(
+        test_use=f"""
+        import pytest
+
+        @pytest.mark.{marker}
+        def test_uses_something():
+            pass
+        """
+    )
+    result = run(pytester, "test_use.py")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the marker names no model*"])

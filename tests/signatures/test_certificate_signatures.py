@@ -19,9 +19,10 @@ from signature_builders import (
 
 from modelguard.signatures.keys import spki_digest
 from modelguard.signatures.oms import verify_model
+from modelguard.signatures.revocation import revocation_of
 from modelguard.signatures.signing import sign_with_certificate
 from modelguard.terms.errors import SignatureMalformed, SignatureUntrusted, SigningFailed, UntrustedIdentity
-from modelguard.terms.provenance import LeafKey, LeafName
+from modelguard.terms.provenance import LeafKey, LeafName, Revocation
 
 ROOT = issue("acme root", authority=True, days=(-30, 3650))
 MIDDLE = issue("acme signing authority", ROOT, authority=True, days=(-30, 3650))
@@ -140,3 +141,13 @@ def test_a_key_without_its_certificate_signs_nothing() -> None:
         sign_with_certificate(statement(), private_pem(LEAF.key), MIDDLE.pem + LEAF.pem)
     with pytest.raises(SigningFailed):
         sign_with_certificate(statement(), private_pem(LEAF.key), b"")
+
+
+@pytest.mark.parametrize("revoked", ["release@acme.example", "CN=acme release"])
+def test_a_revocation_by_any_name_of_the_certificate_counts(revoked: str) -> None:
+    verified = verify_model(
+        signed(), certificate_trust(ROOT.pem, LeafName(name="release@acme.example")), make_artifacts()
+    )
+    assert revocation_of(verified, [Revocation(by="identity", value=revoked, reason="left")]) is not None
+    assert revocation_of(verified, [Revocation(by="identity", value="acme.example", reason="left")]) is None
+    assert revocation_of(verified, [Revocation(by="identity", value="", reason="left")]) is None

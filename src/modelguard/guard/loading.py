@@ -95,6 +95,8 @@ def guarded(load: Callable[..., Loaded], *, gate: Gate | None = None) -> Callabl
     A function that modelguard has a loader for (`torch.load`, `joblib.load`, `numpy.load`) goes through that loader,
     which holds the unpickler to the approved imports. The wrapper raises as `guarded_load` does.
     """
+    if isinstance(load, functools.partial) and not load.args:  # what is bound by name is an option like any other
+        return functools.partial(guarded(load.func, gate=gate), **load.keywords)
     known = LOADER_OF.get((getattr(load, "__module__", ""), getattr(load, "__qualname__", "")))
 
     @functools.wraps(load)

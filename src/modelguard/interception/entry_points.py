@@ -23,8 +23,9 @@ def _always(_args: tuple[Any, ...], _options: Mapping[str, Any]) -> bool:
     return True
 
 
-def _unpickles(_args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
-    return bool(options.get("allow_pickle"))
+def _unpickles(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
+    """Tell whether numpy may unpickle: the third argument of `load` is its `allow_pickle`."""
+    return bool(args[2] if len(args) > 2 else options.get("allow_pickle"))
 
 
 def _names_file(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:

@@ -21,6 +21,7 @@ from modelguard.guard import Gate, guarded_load, guarded_open
 from modelguard.guard.standing import Standing, admitted, lasting
 from modelguard.interception.entry_points import EntryPoint, is_path
 from modelguard.loaders._confinement import confined
+from modelguard.loaders._hub_files import OUTSIDE
 from modelguard.sources.hashing import hash_file
 from modelguard.terms.artifact import Digest, HubRef
 from modelguard.terms.errors import LoaderError, ModelRefused, RefError, SourceError
@@ -62,6 +63,7 @@ class Routes:
         loader = _named(point, args)
         if point.way == "loader" and loader:
             return guarded_load(found.ref, *more, loader=loader, file=found.file, gate=gate, **left)
+        _refuse_outside(point, left)
         standing = self._kept.enter_context(admitted(found.ref, gate))
         place = standing.root / found.file if found.file else standing.path
         before, named = args[: point.position], {}
@@ -138,6 +140,15 @@ def _member(standing: Standing, asked: Mapping[str, Any]) -> str:
 
         raise LocalEntryNotFoundError(f"the lock approves no {path} of {standing.entry.id}")
     return path
+
+
+def _refuse_outside(point: EntryPoint, options: Mapping[str, Any]) -> None:
+    """Raise `LoaderError` for an option that leads out of the directory that the framework is about to be given."""
+    for row in OUTSIDE:
+        if row.option in options and row.when(options[row.option]):
+            raise LoaderError(
+                f"{point.name}: {row.option}={options[row.option]!r}: {row.reason}", remedy=f"leave {row.option} out"
+            )
 
 
 def _named(point: EntryPoint, args: tuple[Any, ...]) -> str:

@@ -7,16 +7,39 @@ scanner reports these; here the same places are looked at once more, right befor
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from modelguard.loaders._entry import Forbidden, is_true
 from modelguard.loaders.loader import Handover
 from modelguard.terms.artifact import printable
 from modelguard.terms.errors import LoaderError, ModelRefused
+
+
+def leads_out(value: Any) -> bool:
+    """Tell whether the path in an option leads out of the directory that it starts from."""
+    if not isinstance(value, str | os.PathLike):
+        return False
+    path = PurePath(os.fspath(value))
+    return path.is_absolute() or ".." in path.parts
+
+
+def is_name(value: Any) -> bool:
+    """Tell whether a part of a model is given by a name to look up: a text, a path, or a pair of one and options."""
+    return isinstance(value, str | os.PathLike | tuple)
+
+
+# Options that are joined to the directory of the model by the frameworks that follow names in it.
+_JOINED = (
+    "subfolder", "variant", "gguf_file", "weight_name", "weights_name", "tokenizer_file", "vocab_file", "merges_file",
+)  # fmt: skip
+OUTSIDE = tuple(
+    Forbidden(option=name, reason="it leads out of the verified directory", when=leads_out) for name in _JOINED
+)
 
 _FETCHED = "the files are fetched and verified already; nothing else is opened"
 
@@ -45,7 +68,15 @@ FORBIDDEN = (
         when=lambda value: "/" in str(value),
     ),
     Forbidden(option="allow_all_kernels", reason="kernels are native code from a Hub", when=is_true),
+    Forbidden(option="use_kernels", reason="kernels are native code from a Hub", when=is_true),
+    Forbidden(option="kernel_config", reason="kernels are native code from a Hub", when=is_true),
+    *OUTSIDE,
 )
+
+
+def weakens(value: Any) -> bool:
+    """Tell whether a nested dict of options holds one that is forbidden at the top."""
+    return any(row.option in value and row.when(value[row.option]) for row in FORBIDDEN) if value else False
 
 
 @contextmanager

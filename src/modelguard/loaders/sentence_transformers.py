@@ -5,23 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from modelguard.loaders._entry import Forbidden, Formats, Package, loader, wrong_target
-from modelguard.loaders._hub_files import FORBIDDEN, empty_cache, refuse_foreign_modules, refuse_other_models
+from modelguard.loaders._hub_files import (
+    FORBIDDEN,
+    empty_cache,
+    refuse_foreign_modules,
+    refuse_other_models,
+    weakens,
+)
 from modelguard.loaders.loader import Handover
 
 _TARGETS = ("SentenceTransformer", "CrossEncoder", "SparseEncoder")
 _NESTED = ("model_kwargs", "processor_kwargs", "tokenizer_kwargs", "config_kwargs")
-
-
-def _weakens(value: Any) -> bool:
-    """Tell whether a nested dict of options holds one that is forbidden at the top."""
-    named = {row.option: row for row in FORBIDDEN}
-    return any(name in named and named[name].when(given) for name, given in dict(value or {}).items())
-
-
 _FORBIDDEN = (
     *FORBIDDEN,
     Forbidden(option="model_name_or_path", reason="the model is the verified one"),
-    *(Forbidden(option=name, reason="it leads away from the verified files", when=_weakens) for name in _NESTED),
+    *(Forbidden(option=name, reason="it leads away from the verified files", when=weakens) for name in _NESTED),
 )
 
 

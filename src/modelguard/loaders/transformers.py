@@ -10,7 +10,7 @@ from typing import Any
 
 from modelguard.loaders._entry import Forbidden, Formats, Package, is_true, loader, wrong_target
 from modelguard.loaders._files import has_tokenizer, has_transformers_model
-from modelguard.loaders._hub_files import FORBIDDEN, empty_cache, refuse_other_models
+from modelguard.loaders._hub_files import FORBIDDEN, empty_cache, is_name, refuse_other_models, weakens
 from modelguard.loaders.loader import Handover
 from modelguard.terms.errors import LoaderError
 
@@ -21,7 +21,11 @@ _FORBIDDEN = (
     Forbidden(
         option="config",
         reason="a name would be looked up elsewhere; pass the configuration itself",
-        when=lambda value: isinstance(value, str),
+        when=is_name,
+    ),
+    *(
+        Forbidden(option=name, reason="it leads away from the verified files", when=weakens)
+        for name in ("model_kwargs", "adapter_kwargs")
     ),
     Forbidden(
         option="pipeline_class", reason="the lock does not approve code of this model", when=is_true,
@@ -75,7 +79,7 @@ def _pipeline(transformers: Any, handover: Handover, cache: str) -> Any:
             "transformers.pipeline needs a task: without one it asks the Hub", remedy='pass task="text-classification"'
         )
     for name, value in options.items():
-        if name in _PARTS and isinstance(value, str):
+        if name in _PARTS and is_name(value):
             raise LoaderError(
                 f"transformers.pipeline: {name}={value!r} would be loaded from elsewhere",
                 remedy=f"leave {name} out, or load it by itself and pass the object",

@@ -48,7 +48,11 @@ def verify_with_certificate(
     check_signature(key, bundle.content.signature, bundle.content.signed_bytes)
     return Vouched(
         voucher=Voucher(
-            signer=signer.name, method="certificate", identity=_display_name(leaf), key=spki_digest(leaf.public_key())
+            signer=signer.name,
+            method="certificate",
+            identity=_display_name(leaf),
+            key=spki_digest(leaf.public_key()),
+            names=frozenset(_names(leaf)),
         ),
         payload_type=bundle.content.payload_type,
         payload=bundle.content.payload,

@@ -12,12 +12,13 @@ from modelguard.terms.provenance import Revocation
 
 def revocation_of(verified: Verified, revoked: Iterable[Revocation]) -> Revocation | None:
     """Return the first revocation that concerns a verified signature, or None."""
-    names = {
-        "payload": str(verified.payload),
-        "key": str(verified.voucher.key or ""),
-        "identity": verified.voucher.identity,
+    voucher = verified.voucher
+    names: dict[str, frozenset[str]] = {
+        "payload": frozenset({str(verified.payload)}),
+        "key": frozenset({str(voucher.key or "")}),
+        "identity": voucher.names | {voucher.identity},
     }
-    return next((one for one in revoked if one.value and names[one.by] == one.value), None)
+    return next((one for one in revoked if one.value and one.value in names[one.by]), None)
 
 
 def require_unrevoked(verified: Verified, revoked: Iterable[Revocation]) -> None:
