@@ -130,6 +130,7 @@ def test_whatever_cannot_be_named_is_reported(what: str, severity: Severity) -> 
         ("on-class", Severity.CRITICAL), ("on-module", Severity.CRITICAL), ("on-function", Severity.CRITICAL),
         ("setstate-key", Severity.CRITICAL), ("item-on-class", Severity.CRITICAL), ("dunder-key", Severity.HIGH),
         ("slot-state", Severity.HIGH), ("broken-state", Severity.HIGH), ("item-on-tensor", Severity.HIGH),
+        ("item-on-object", Severity.HIGH), ("kept-function", Severity.HIGH),
         ("something-new", Severity.CRITICAL),
     ],
 )  # fmt: skip

@@ -44,6 +44,7 @@ torch-weights torch-meta torch._utils _rebuild_meta_tensor_no_storage
 torch-weights constant-arguments torch.torch_version TorchVersion
 numpy name numpy matrix
 numpy name numpy.ma MaskedArray
+numpy numpy-subclass numpy memmap
 numpy numpy-dtype,numpy-dtype numpy dtype
 numpy numpy-array numpy._core.multiarray _reconstruct
 numpy numpy-scalar numpy._core.multiarray scalar

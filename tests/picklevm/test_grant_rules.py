@@ -97,6 +97,10 @@ RULES: dict[str, tuple[Parts, Parts]] = {
         EMPTY_ARRAY,
         call(named("numpy._core.multiarray", "_reconstruct"), named("argparse", "Namespace"), (0,), b"b"),
     ),
+    "numpy-subclass": (
+        Parts(*push({"subclass": named("numpy", "memmap")})),
+        call(named("numpy", "memmap"), "x.dat"),
+    ),
     "numpy-scalar": (
         call(named("numpy._core.multiarray", "scalar"), dtype("f8"), b"\0" * 8),
         call(named("numpy._core.multiarray", "scalar"), OBJECT, EMPTY_ARRAY),

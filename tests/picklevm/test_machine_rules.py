@@ -112,6 +112,14 @@ BUILDS: dict[str, tuple[bytes, bytes]] = {
         program(*TENSOR.parts, "NONE", "NONE", "SETITEM"),
         program("EMPTY_DICT", "NONE", *TENSOR.parts, "SETITEM"),
     ),
+    "item-on-object": (
+        program(*call(named("numpy", "dtype"), "f8", False, True).parts, "NONE", "NONE", "SETITEM"),
+        program(*call(named("collections", "OrderedDict")).parts, "NONE", "NONE", "SETITEM"),
+    ),
+    "kept-function": (
+        program("EMPTY_LIST", *named("copyreg", "_reconstructor").parts, "APPEND"),
+        program("EMPTY_LIST", *named("numpy", "log").parts, "APPEND"),
+    ),
     "broken-state": (
         made(state(call(named("types", "SimpleNamespace")), [1])),
         made(state(call(named("types", "SimpleNamespace")), {"a": 1})),

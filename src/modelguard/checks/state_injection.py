@@ -34,6 +34,11 @@ _MANNERS: dict[str, tuple[Severity, str]] = {
     "item-on-class": (Severity.CRITICAL, "The file sets items of {target}, which belongs to the program"),
     "item-on-unknown": (Severity.HIGH, "The file sets items of something that its bytes do not name ({target})"),
     "item-on-tensor": (Severity.HIGH, "The file writes into a tensor while it loads, as no library does ({target})"),
+    "item-on-object": (Severity.HIGH, "The file sets items of an object that libraries only restore ({target})"),
+    "kept-function": (
+        Severity.HIGH,
+        "The file keeps {target} for something else to call, where nothing checks what it is called with",
+    ),
     "setstate-key": (Severity.CRITICAL, "The file replaces how {target} loads or behaves"),
     "computed-state": (Severity.HIGH, "The file computes the state of {target} while it loads"),
     "computed-key": (Severity.HIGH, "The file computes names of attributes of {target} while it loads"),

@@ -17,11 +17,11 @@ static struct { Py_ssize_t flat, odd; } table_slots;
 static struct { Py_ssize_t arguments, filled, odd, offset, opcode, state, target; } called_slots;
 static struct { Py_ssize_t quiet, listed, module, name; } named_slots;
 static struct { Py_ssize_t id; } held_slots;
-static Py_ssize_t kept_items, kept_tuple, kept_bytes, far_index;
+static Py_ssize_t kept_items, kept_pairs, kept_tuple, kept_bytes, far_index;
 static unsigned char heads[256], base64[256];
 
 /* What may be done here about a global, bits of `Named.quiet`; see objects.py. */
-enum { ANY_REDUCE = 1, ANY_NEWOBJ = 2, TENSOR = 4, BARE = 8, ITEMS = 16, STATE = 32, FIELDS = 64 };
+enum { ANY_REDUCE = 1, ANY_NEWOBJ = 2, TENSOR = 4, BARE = 8, ITEMS = 16, STATE = 32, FIELDS = 64, ACTS = 128 };
 
 /* Whether the text may carry a pickle, as `carriers.may_carry_text` has it but never less often. */
 static int may_carry(const unsigned char *text, Py_ssize_t length)
@@ -116,6 +116,15 @@ static int is_a(PyObject *object, PyObject *type)
 static long quiet_of(PyObject *named)
 {
     return is_a(named, named_type) ? PyLong_AsLong(slot(named, named_slots.quiet)) : 0;
+}
+
+/* Whether one of the values `items[from:]` is a global that only its own checked calls may use. */
+static int has_acting(PyObject *items, Py_ssize_t from)
+{
+    for (Py_ssize_t index = from; index < PyList_GET_SIZE(items); index++)
+        if (quiet_of(PyList_GET_ITEM(items, index)) & ACTS)
+            return 1;
+    return 0;
 }
 
 static int is_named(PyObject *named, const char *module, const char *name)
@@ -218,7 +227,7 @@ static int is_fine_state(PyObject *flat)
         return 0;
     for (Py_ssize_t index = 0; index < PyList_GET_SIZE(flat); index += 2) {
         PyObject *key = PyList_GET_ITEM(flat, index), *value = PyList_GET_ITEM(flat, index + 1);
-        if (!PyBytes_CheckExact(key) || is_a(value, named_type))
+        if (!PyBytes_CheckExact(key) || is_a(value, named_type) || ends_with(key, "_method") || ends_with(key, "_method_"))
             return 0;
         if ((ends_with(key, "_hooks") || ends_with(key, "_hooks_with_kwargs") || ends_with(key, "_hooks_always_called"))
             && !no_hooks(value))
@@ -258,6 +267,8 @@ static int set_items(PyObject *table, PyObject *items, Py_ssize_t from)
     for (Py_ssize_t index = from; index < from + count; index += 2)
         if (is_odd(PyList_GET_ITEM(items, index)))
             return 0;
+    if (has_acting(items, from))
+        return 0;
     if (is_result) {
         if (count)
             set_slot(table, called_slots.filled, Py_NewRef(Py_True));
@@ -266,7 +277,7 @@ static int set_items(PyObject *table, PyObject *items, Py_ssize_t from)
     PyObject *flat = slot(table, table_slots.flat);
     if (!PyList_CheckExact(flat))
         return 1;
-    if (PyList_GET_SIZE(flat) + count > 2 * kept_items) {
+    if (PyList_GET_SIZE(flat) + count > 2 * kept_pairs) {
         set_slot(table, table_slots.flat, Py_NewRef(Py_None));
         return 1;
     }
@@ -409,14 +420,14 @@ static PyObject *advance(PyObject *module, PyObject *const *arguments, Py_ssize_
         case 0x86: /* TUPLE2 */
         case 0x87: /* TUPLE3 */
             length = data[pos] - 0x84;
-            if (size < length)
+            if (size < length || has_acting(stack, size - length))
                 goto leave;
             failed = push(stack, tuple_of_top(stack, length));
             length = 1;
             break;
         case 0x74: { /* TUPLE */
             Py_ssize_t depth = PyList_GET_SIZE(marks);
-            if (depth == 0 || size > kept_tuple)
+            if (depth == 0 || size > kept_tuple || has_acting(stack, 0))
                 goto leave;
             value = tuple_of_top(stack, size);
             failed = value == NULL;
@@ -444,7 +455,7 @@ static PyObject *advance(PyObject *module, PyObject *const *arguments, Py_ssize_
                     goto leave;
                 failed = done < 0;
             } else {
-                if (!PyList_CheckExact(target))
+                if (!PyList_CheckExact(target) || has_acting(stack, 0))
                     goto leave;
                 Py_ssize_t room = kept_items + 1;
                 if (PyList_GET_SIZE(target) <= kept_items)
@@ -459,7 +470,7 @@ static PyObject *advance(PyObject *module, PyObject *const *arguments, Py_ssize_
             break;
         }
         case 0x61: { /* APPEND */
-            if (size < 2 || !PyList_CheckExact(PyList_GET_ITEM(stack, size - 2)))
+            if (size < 2 || !PyList_CheckExact(PyList_GET_ITEM(stack, size - 2)) || has_acting(stack, size - 1))
                 goto leave;
             PyObject *target = PyList_GET_ITEM(stack, size - 2);
             if (PyList_GET_SIZE(target) <= kept_items)
@@ -551,15 +562,15 @@ static int find_slot(PyObject *type, const char *name, Py_ssize_t *offset)
     return found ? 0 : -1;
 }
 
-/* configure(Table, Named, Called, Held, Lost, FLOAT, UNBUILT, heads, base64, kept, kept_tuple, kept_bytes, far) */
+/* configure(Table, Named, Called, Held, Lost, FLOAT, UNBUILT, heads, base64, kept, kept_pairs, kept_tuple, kept_bytes, far) */
 static PyObject *configure(PyObject *module, PyObject *arguments)
 {
     (void)module;
     PyObject *table, *named, *called, *held, *lost, *number_value, *no_state;
     const char *first, *letters;
     Py_ssize_t first_length, letters_length;
-    if (!PyArg_ParseTuple(arguments, "OOOOOOOy#y#nnnn", &table, &named, &called, &held, &lost, &number_value, &no_state, &first, &first_length,
-                          &letters, &letters_length, &kept_items, &kept_tuple, &kept_bytes, &far_index))
+    if (!PyArg_ParseTuple(arguments, "OOOOOOOy#y#nnnnn", &table, &named, &called, &held, &lost, &number_value, &no_state, &first, &first_length,
+                          &letters, &letters_length, &kept_items, &kept_pairs, &kept_tuple, &kept_bytes, &far_index))
         return NULL;
     struct {
         PyObject *type;
@@ -594,7 +605,7 @@ static PyObject *configure(PyObject *module, PyObject *arguments)
 }
 
 /* The number of the agreement with fast.py: raise both when arguments, results or meaning of a function change. */
-#define INTERFACE 2
+#define INTERFACE 3
 
 static PyMethodDef methods[] = {
     {"advance", (PyCFunction)(void (*)(void))advance, METH_FASTCALL, "Run opcodes that only move constants about."},

@@ -12,7 +12,19 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from modelguard.picklevm.objects import FLOAT, KEPT, KEPT_BYTES, KEPT_TUPLE, UNBUILT, Called, Held, Lost, Named, Table
+from modelguard.picklevm.objects import (
+    FLOAT,
+    KEPT,
+    KEPT_BYTES,
+    KEPT_PAIRS,
+    KEPT_TUPLE,
+    UNBUILT,
+    Called,
+    Held,
+    Lost,
+    Named,
+    Table,
+)
 
 FAR = 1 << 20
 """A memo index so far beyond the entries there are is refused: the C unpickler allocates up to it."""
@@ -28,7 +40,7 @@ Advance: TypeAlias = Callable[
 ]
 
 
-INTERFACE = 2
+INTERFACE = 3
 """The number of the agreement with `_fast.c`; a loop left over from another version is not used."""
 
 log = logging.getLogger(__name__)
@@ -55,6 +67,7 @@ def _find() -> Advance | None:
         bytes(sorted(HEADS)),
         _LETTERS,
         KEPT,
+        KEPT_PAIRS,
         KEPT_TUPLE,
         KEPT_BYTES,
         FAR,

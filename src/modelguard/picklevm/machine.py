@@ -67,6 +67,7 @@ class Machine(Steps):
         """Tell what was dropped, and let go of what no later pickle can ask for."""
         for popped in self._popped.values():
             self.recorder.dropped(popped)
+        self.recorder.settle()
         self._popped.clear()
         self.stack, self.marks = [], []
         if not self.keeps_memo or self.at + 1 >= self.window.size:
@@ -163,6 +164,7 @@ class Machine(Steps):
                     items = stack
                     stack = marks.pop()
                     target = stack[-1]
+                    recorder.keep(items, self.at)
                     if type(target) is not list:
                         if items:
                             recorder.items_on(target, self.at, "APPENDS")
@@ -174,16 +176,20 @@ class Machine(Steps):
                     stack.append([])
                 elif op == 0x85:  # TUPLE1
                     stack[-1] = (stack[-1],)
+                    recorder.keep(stack[-1], self.at)
                 elif op == 0x86:  # TUPLE2
                     last = stack.pop()
                     stack[-1] = (stack[-1], last)
+                    recorder.keep(stack[-1], self.at)
                 elif op == 0x87:  # TUPLE3
                     last = stack.pop()
                     middle = stack.pop()
                     stack[-1] = (stack[-1], middle, last)
+                    recorder.keep(stack[-1], self.at)
                 elif op == 0x74:  # TUPLE
                     items = stack
                     stack = marks.pop()
+                    recorder.keep(items, self.at)
                     stack.append(tuple(items) if len(items) <= KEPT_TUPLE else Bag("tuple", None))
                 elif op == 0x4E:  # NONE
                     stack.append(None)
@@ -205,6 +211,7 @@ class Machine(Steps):
                 elif op == 0x61:  # APPEND
                     last = stack.pop()
                     target = stack[-1]
+                    recorder.keep((last,), self.at)
                     if type(target) is not list:
                         recorder.items_on(target, self.at, "APPEND")
                     elif len(target) <= KEPT:

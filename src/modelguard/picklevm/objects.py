@@ -25,7 +25,10 @@ from modelguard.picklevm.values import Table as TableValue
 from modelguard.terms.artifact import printable
 
 KEPT = 32
-"""Items of a list or set, and pairs of a dict, that are kept for rules about arguments."""
+"""Items of a list or set that are kept for rules about arguments."""
+
+KEPT_PAIRS = 256
+"""Pairs of a dict that are kept: the state of an object has to be shown whole, and settings have over a hundred."""
 
 KEPT_TUPLE = 64
 """Items of a tuple that are kept: no array has more dimensions."""
@@ -42,12 +45,17 @@ SHOWN = 4_096
 Raw: TypeAlias = Any
 
 
+ACTS = 128
+"""The bit of `Named.quiet` for a global that only its own calls, which a rule checks, may use."""
+
+
 class Named:
     """A global after name mapping; one object per global and content.
 
     `quiet` are bits that let the compiled loop go on by itself: after a call by REDUCE (1) or NEWOBJ (2) about which
     nothing more is to be written down; by REDUCE when the rule of tensors is kept (4), by NEWOBJ without arguments (8);
     for items set on a result (16); for BUILD on a result, with any dict (32) or one that keeps the rule of fields (64).
+    The bit 128 (`ACTS`) does the opposite: a container that the global is put into is left to Python.
     `ruled` and `stated` tell whether the tables have rules for its arguments and its state,
     `fine` and `fine_state` are the short ways to tell that those are kept, where there are any; `told` holds the
     opcodes by which a call that keeps the rules is written down. `listed` tells whether a table lists this very name.

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from modelguard.picklevm.attributes import METHOD_KEYS
 from modelguard.picklevm.knowledge.arguments_torch import LARGEST
 from modelguard.picklevm.knowledge.states import METHODS
 from modelguard.picklevm.objects import UNBUILT, Called, Held, Named, Raw, Table
@@ -89,7 +90,7 @@ def _element_type(arguments: tuple[Raw, ...], opcode: str) -> bool:
 
 
 def _fields(state: Raw) -> bool:
-    """Tell whether a state puts no global in place of a method and no filled table in place of hooks."""
+    """Tell whether a state puts no global in place of a method, names no methods and has no hooks."""
     if type(state) is not Table or state.flat is None or len(state.flat) % 2:
         return False
     flat = state.flat
@@ -97,7 +98,7 @@ def _fields(state: Raw) -> bool:
         key, value = flat[index], flat[index + 1]
         if type(key) is not bytes or (type(value) is Named and key in _METHODS):
             return False
-        if key.endswith(_HOOKS) and not _no_hooks(value):
+        if key.endswith(METHOD_KEYS) or (key.endswith(_HOOKS) and not _no_hooks(value)):
             return False
     return True
 

@@ -6,17 +6,20 @@ The machine tells it what happens; it asks the tables of `knowledge` about names
 from __future__ import annotations
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
+from modelguard.picklevm.attributes import method_fault, method_lists
 from modelguard.picklevm.knowledge.lookup import (
     argument_fault,
     argument_rules,
     grants_for,
     hazard_of,
+    may_be_kept,
     state_fault,
     state_rules,
+    takes_items,
 )
-from modelguard.picklevm.objects import Bag, Called, Held, Lost, Named, Raw, Table, describe, kind_of, text_of
+from modelguard.picklevm.objects import ACTS, Bag, Called, Held, Lost, Named, Raw, Table, describe, kind_of, text_of
 from modelguard.picklevm.quick import ARGUMENTS, QUIET, STATES
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.errors import BudgetSpent
@@ -42,6 +45,8 @@ _HOOKS = frozenset(
 _ORDINARY = frozenset({b"__version__", b"__orig_class__", b"__model"})
 # Calls whose result is a tensor: items set on one write to memory (CVE-2026-24747).
 _TENSORS = ("torch._utils", "torch._tensor")
+# Functions that make an instance of the class that is their first argument.
+_MAKERS = (("copyreg", "__newobj__"), ("copyreg", "_reconstructor"))
 COMPUTED = b"(computed)"
 
 
@@ -55,6 +60,7 @@ class Recorder:
         self.watched: frozenset[tuple[str, str]] = frozenset()
         self._seen: set[Hashable] = set()
         self._named: dict[tuple[bytes, bytes, bool], Named] = {}
+        self._method_lists: list[tuple[Called, int, list[Raw], list[Raw]]] = []
 
     def add(self, key: Hashable, fact: Fact) -> None:
         """Keep a fact unless one with this key is there. Raises `BudgetSpent` when there are too many."""
@@ -133,8 +139,10 @@ class Recorder:
             named.fine = ARGUMENTS.get(next(iter(rules)))
         if len(states) == 1:
             named.fine_state = STATES.get(next(iter(states)))
-        if module not in _TENSORS:
+        if module not in _TENSORS and takes_items(module, name):
             named.quiet |= 16
+        if not may_be_kept(module, name):
+            named.quiet |= ACTS
         if (module, name) not in self.watched:
             named.quiet |= 32 if not states else QUIET[named.fine_state][1] if named.fine_state else 0
         return named
@@ -234,9 +242,23 @@ class Recorder:
                 return
             made_with = target.arguments if type(target.arguments) is tuple else None
             arguments = None if made_with is None else tuple(describe(item) for item in made_with)
-            fault = state_fault(named.module, named.name, describe(state), arguments)
+            fault = method_fault(state) or state_fault(named.module, named.name, describe(state), arguments)
             if fault:
                 self._build(target, "broken-state", offset, fault)
+            self._method_lists += [(target, offset, found, list(found)) for found in method_lists(state)]
+
+    def settle(self) -> None:
+        """At the end of a pickle, tell of lists of method names that grew after they were looked at."""
+        for target, offset, found, looked_at in self._method_lists:
+            if found != looked_at:
+                self._build(target, "broken-state", offset, "a list of method names is changed after it is handed over")
+        self._method_lists.clear()
+
+    def keep(self, items: Iterable[Raw], offset: int) -> None:
+        """Write down a function that is put into a container, where nothing checks how it will be called."""
+        for item in items:
+            if type(item) is Named and item.quiet & ACTS:
+                self._build(item, "kept-function", offset, "")
 
     def _state(self, target: Called, state: Raw, offset: int, *, slots: bool) -> None:
         kind = type(state)
@@ -263,10 +285,20 @@ class Recorder:
         elif kind in (Held, Lost):
             self._build(target, "item-on-unknown", offset, opcode)
         elif kind is Called:
-            if type(target.target) is Named and target.target.module in _TENSORS:
-                self._build(target, "item-on-tensor", offset, opcode)
+            self._items_on_result(target, offset, opcode)
         else:
             self.malformed("pickle-items-of-data", offset, f"{opcode} on {kind_of(target)}")
+
+    def _items_on_result(self, target: Called, offset: int, opcode: str) -> None:
+        made = target.target
+        if type(made) is Named and (made.module, made.name) in _MAKERS and type(target.arguments) is tuple:
+            made = target.arguments[0] if target.arguments else made
+        if type(made) is not Named:
+            return
+        if made.module in _TENSORS:
+            self._build(target, "item-on-tensor", offset, opcode)
+        elif not takes_items(made.module, made.name):
+            self._build(target, "item-on-object", offset, opcode)
 
 
 def to_python3(module: str, name: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from modelguard.picklevm.hooks import Fault
 from modelguard.picklevm.objects import (
     KEPT,
     KEPT_BYTES,
+    KEPT_PAIRS,
     Bag,
     Blob,
     Called,
@@ -48,6 +49,7 @@ class Steps(Constants):
     def _list(self, at: int) -> int:
         items = self.stack
         self.stack = self.marks.pop()
+        self.recorder.keep(items, self.at)
         self.stack.append(items[: KEPT + 1])
         return at
 
@@ -61,6 +63,7 @@ class Steps(Constants):
 
     def _set_items(self, target: Raw, items: list[Raw], opcode: str) -> None:
         kind = type(target)
+        self.recorder.keep(items if b"subclass" not in items else _but_array_class(items), self.at)
         if len(items) % 2:
             self.recorder.malformed("pickle-odd-items", self.at, f"{opcode} with a key that has no value")
         if kind is Table or kind is Called:
@@ -75,7 +78,7 @@ class Steps(Constants):
                 target[:] = [None] * (KEPT + 1)
             self.recorder.items_on(target, self.at, opcode)
         elif target.flat is not None:
-            target.flat = target.flat + items if len(target.flat) + len(items) <= 2 * KEPT else None
+            target.flat = target.flat + items if len(target.flat) + len(items) <= 2 * KEPT_PAIRS else None
 
     def _empty_set(self, at: int) -> int:
         self.stack.append(Bag("set", []))
@@ -85,6 +88,7 @@ class Steps(Constants):
         items = self.stack
         self.stack = self.marks.pop()
         target = self.stack[-1]
+        self.recorder.keep(items, self.at)
         if type(target) is not Bag or target.kind != "set":
             if items:
                 self.recorder.items_on(target, self.at, "ADDITEMS")
@@ -95,6 +99,7 @@ class Steps(Constants):
     def _frozenset(self, at: int) -> int:
         items = self.stack
         self.stack = self.marks.pop()
+        self.recorder.keep(items, self.at)
         self.stack.append(Bag("frozenset", items if len(items) <= KEPT else None))
         return at
 
@@ -305,6 +310,11 @@ class Steps(Constants):
         self.recorder.protocol = protocol
         self._accounted += end - at
         return end
+
+
+def _but_array_class(items: list[Raw]) -> list[Raw]:
+    """Leave out what stands under `subclass`: the class of arrays that joblib is told, which has a rule of its own."""
+    return [item for index, item in enumerate(items) if not (index % 2 and items[index - 1] == b"subclass")]
 
 
 def _all_told(_id: Raw) -> bool:

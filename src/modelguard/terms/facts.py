@@ -164,7 +164,8 @@ class Build(Fact):
     """State put into an object in a way that can run or replace code.
 
     `target` is what receives it, `manner` a kebab-case name: `dunder-key`, `setstate-key`, `on-class`,
-    `on-module`, `on-function`, `item-on-class`, `slot-state`; `detail` names the keys.
+    `on-module`, `on-function`, `item-on-class`, `item-on-object`, `kept-function`, `slot-state`; `detail` names the
+    keys.
     """
 
     target: str

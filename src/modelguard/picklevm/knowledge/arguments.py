@@ -39,6 +39,19 @@ _LATIN1 = frozenset({"latin1", "latin-1", "latin_1", "iso-8859-1", "iso8859-1"})
 _NESTED_REPEAT = re.compile(r"[+*}]\)[+*{]")
 
 
+# Rules of globals that only build data whatever they are called with. Those of other rules may be called by the file,
+# where the rule looks at the arguments, and not be kept for something else to call: scikit-learn, for one, calls
+# functions that its estimators hold.
+_KEEPABLE = words("any name new bare constant-arguments named-or-text bytes range counter factory parts numpy-dtype")
+_HANDED_ON = frozenset({("numpy.random._pickle", "__bit_generator_ctor")})  # `__generator_ctor` is given it to call
+
+
+def may_be_kept(module: str, name: str) -> bool:
+    """Tell whether a global may stand in a container, where nothing checks how it will be called."""
+    rows = grants(module, name)
+    return not rows or (module, name) in _HANDED_ON or any(row.rule in _KEEPABLE for row in rows)
+
+
 def fault(grant: Grant, module: str, name: str, arguments: tuple[Value, ...], opcode: str) -> str:
     """Return what the call breaks of the rule of its grant, or ""."""
     if grant.rule == "any":
@@ -149,12 +162,19 @@ def _newobj(use: Use) -> str:
 def _granted_first(use: Use) -> str:
     if not use.arguments:
         return f"{use.name} is given no class"
-    if not is_granted(use.arguments[0]):
-        return f"{use.name} makes an instance of {named(use.arguments[0])}, which no profile grants"
+    cls = use.arguments[0]
+    if not is_granted(cls):
+        return f"{use.name} makes an instance of {named(cls)}, which no profile grants"
+    if isinstance(cls, Global) and _package(cls.module) != _package(use.module):
+        return f"{use.name} makes an instance of {named(cls)}, which is not a class of its own library"
     for argument in use.arguments[1:]:
         if isinstance(argument, Global) and not is_granted(argument):
             return f"{use.name} is given {named(argument)}, which no profile grants"
     return ""
+
+
+def _package(module: str) -> str:
+    return {"_loss": "sklearn"}.get(package := module.partition(".")[0], package)
 
 
 def is_part(value: Value, depth: int = CONSTANT_DEPTH) -> bool:

@@ -67,6 +67,10 @@ def _array(use: Use) -> str:
     return "_reconstruct is given other arguments than an array class, an empty shape and a type code"
 
 
+def _subclass(use: Use) -> str:
+    return f"{use.module}.{use.name} opens files when it is called, and is granted as the class of an array of joblib"
+
+
 def _scalar(use: Use) -> str:
     match use.arguments:
         case (dtype, data):
@@ -127,6 +131,7 @@ def _ufunc(use: Use) -> str:
 NUMPY_RULES: Mapping[str, Callable[[Use], str]] = {
     "numpy-dtype": _dtype,
     "numpy-array": _array,
+    "numpy-subclass": _subclass,
     "numpy-scalar": _scalar,
     "numpy-buffer": _buffer,
     "numpy-masked": _masked,

@@ -21,10 +21,12 @@ __all__ = [
     "argument_rules",
     "grants_for",
     "hazard_of",
+    "may_be_kept",
     "needs_arguments",
     "needs_state",
     "state_fault",
     "state_rules",
+    "takes_items",
 ]
 
 
@@ -78,3 +80,22 @@ def state_fault(module: str, name: str, state: Value, arguments: tuple[Value, ..
     filling = _states.Filling(f"{module}.{name}", state, arguments)
     faults = [_states.fault(grant, filling) for grant in grants(module, name)]
     return next((fault for fault in faults if fault), "")
+
+
+def may_be_kept(module: str, name: str) -> bool:
+    """Tell whether a global may stand in a container, so that its later calls are checked by nobody.
+
+    A global that nobody grants may: its import says it all.
+    """
+    return _arguments.may_be_kept(module, name)
+
+
+def takes_items(module: str, name: str) -> bool:
+    """Tell whether a library writes items into what this global makes, or nobody knows what it makes.
+
+    Items set on other objects run whatever code those have for it: one of a file in memory writes to the file.
+    """
+    rows = grants(module, name)
+    if (module, name) in _states.CONTAINERS:
+        return True
+    return not any(PROFILES[row.profile].default for row in rows)

@@ -13,8 +13,24 @@ from attrs import frozen
 from modelguard.picklevm.knowledge.arguments_numpy import is_array_class
 from modelguard.picklevm.knowledge.element_types import dtype_fault
 from modelguard.picklevm.knowledge.grants_table import Grant
-from modelguard.picklevm.knowledge.reading import is_empty_hooks, is_none, named, text, wholes, words
+from modelguard.picklevm.knowledge.reading import is_bytes, is_empty_hooks, is_none, named, text, wholes, words
 from modelguard.picklevm.values import Global, Result, Sequence, Table, Value
+
+# Granted classes whose instances a pickler fills with items.
+CONTAINERS = frozenset(
+    (module, name)
+    for module, names in {
+        "builtins": "list dict set bytearray",
+        "collections": "OrderedDict defaultdict Counter deque",
+        "scipy.optimize._optimize": "OptimizeResult",
+        "scipy.optimize.optimize": "OptimizeResult",
+        "scipy.sparse._dok": "dok_array dok_matrix",
+        "scipy.sparse.dok": "dok_matrix",
+        "sklearn.utils": "Bunch",
+        "sklearn.utils._bunch": "Bunch",
+    }.items()
+    for name in names.split()
+)
 
 
 @frozen
@@ -49,7 +65,22 @@ def entries(state: Value) -> tuple[tuple[str, Value], ...] | None:
     return None
 
 
+def _untold(filling: Filling) -> str:
+    """Find out whether the attributes that a state sets can be told; a tuple is for the class's own method to read."""
+    state = filling.state
+    if isinstance(state, Result) and not is_bytes(state):
+        return f"{filling.target} is filled with {named(state)}, so that its attributes are not told"
+    pair = isinstance(state, Sequence) and state.items is not None and len(state.items) == 2
+    parts = state.items if isinstance(state, Sequence) and state.items is not None and pair else (state,)
+    if any(isinstance(part, Table) and part.entries is None for part in parts):
+        return f"{filling.target} is given more attributes than any library's class has"
+    return ""
+
+
 def _fields(filling: Filling) -> str:
+    wrong = _untold(filling)
+    if wrong:
+        return wrong
     for key, value in entries(filling.state) or ():
         if key in METHODS and isinstance(value, Global):
             return f"the file puts {named(value)} in place of the method {key}"
