@@ -81,6 +81,9 @@ torch-modules new,hookless torch.nn.modules._functions CrossMapLRN2d
 torch-modules new,hookless torch.optim._adafactor Adafactor
 torch-modules new,hookless torchvision.transforms.transforms CenterCrop
 torchscript any torch.jit._pickle build_intlist
+arrow new,fields pandas.arrays ArrowExtensionArray
+arrow constant-arguments pyarrow.lib type_for_alias
+arrow parts pyarrow.lib _restore_array
 catboost new,fields catboost.core CatBoost
 hf-trainer new,fields accelerate.state PartialState
 hf-trainer constant-arguments accelerate.utils.dataclasses DistributedType

@@ -251,6 +251,7 @@ PROFILE_USES: dict[str, Parts] = {
     "joblib": wrapper(named("numpy", "ndarray")),
     "scipy": call(named("scipy.sparse._csr", "csr_matrix"), opcode="NEWOBJ"),
     "pandas": call(named("pandas.core.frame", "DataFrame"), opcode="NEWOBJ"),
+    "arrow": call(named("pyarrow.lib", "type_for_alias"), "large_string"),
     "sklearn": SCALER,
     "xgboost": call(named("xgboost.core", "Booster"), opcode="NEWOBJ"),
     "lightgbm": call(named("lightgbm.basic", "Booster"), opcode="NEWOBJ"),

@@ -44,6 +44,7 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
     ("joblib", "Arrays as joblib stores them", True, "the array's bytes follow in the file and are read", "joblib"),
     ("scipy", "Sparse matrices and fitted curves of SciPy", True, "they only build data", "scipy"),
     ("pandas", "Frames, series and indexes of pandas", True, "they only build data", "pandas pytz"),
+    ("arrow", "Columns of PyArrow in frames of pandas", True, "they only build data", "pyarrow pandas"),
     ("sklearn", "Fitted estimators of scikit-learn", True, "objects of parameters and fitted arrays", "sklearn _loss"),
     ("xgboost", "Boosters of XGBoost", True, "a model as bytes, read by xgboost's own parser", "xgboost"),
     ("lightgbm", "Boosters of LightGBM", True, "a model as text, read by lightgbm's own parser", "lightgbm"),
@@ -60,13 +61,6 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         False,
         "the classes are in the file itself, as a program that runs when the model is called",
         "__torch__ torch",
-    ),
-    (
-        "nemo",
-        "Classes that configurations of NVIDIA NeMo name",
-        False,
-        "the configuration makes objects of the installed nemo package, by name",
-        "",
     ),
     (
         "tflite-flex",
