@@ -32,8 +32,10 @@ def find_policy(start: Path) -> Path | None:
         own = directory / "modelguard.toml"
         if own.is_file():
             return own
+        if own.is_symlink() or own.exists():
+            raise PolicyError(f"{own}: is no file, so that no policy can be read from it", remedy="mend or remove it")
         project = directory / "pyproject.toml"
-        if project.is_file() and "modelguard" in _parse(project).get("tool", {}):
+        if project.is_file() and "modelguard" in _tools(project):
             return project
     return None
 
@@ -51,7 +53,7 @@ def load_policy(path: Path | None, environment: dict[str, str] | None = None) ->
     data = _parse(path)
     where = ""
     if path.name == "pyproject.toml":
-        data, where = data.get("tool", {}).get("modelguard", {}), "tool.modelguard"
+        data, where = _tools(path).get("modelguard", {}), "tool.modelguard"
     if not isinstance(data, dict):
         raise PolicyError(f"{path}: {where}: expected a table")
     return _tightened(read_policy(data, origin=str(path), where=where), environment)
@@ -100,6 +102,12 @@ def _parse(path: Path) -> dict[str, Any]:
         raise PolicyError(f"{path}: {error}", remedy="mend the TOML at the place named") from error
     except OSError as error:
         raise PolicyError(f"{path}: {error.strerror}") from error
+
+
+def _tools(project: Path) -> dict[str, Any]:
+    """Return the tables of tools in a pyproject.toml; what is no table holds none."""
+    tools = _parse(project).get("tool", {})
+    return tools if isinstance(tools, dict) else {}
 
 
 def _tightened(policy: Policy, environment: dict[str, str]) -> Policy:
