@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import unicodedata
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 
 from modelguard import LockError, ModelRefused, guarded, guarded_load, verified_snapshot
 from modelguard.guard import Gate
-from modelguard.terms.errors import LoaderError, NotFound
+from modelguard.terms.errors import LoaderError, NotFound, RefError
 from modelguard.terms.verdict import Refused
 from modelguard.testing.models import calling_pickle, tiny_config, tiny_pickle, tiny_safetensors
 
@@ -255,3 +256,13 @@ def test_what_is_bound_by_name_before_wrapping_goes_through_the_same_loader(proj
     ):
         with pytest.raises(LoaderError, match="allow_pickle=True is not passed on"):
             guarded(bound)("a.npy")
+
+
+@pytest.mark.parametrize(
+    "ref", [b"models", io.BytesIO(b"x"), None, 5, ["models"], ("models",), "~nobody-of-this-name/x"]
+)
+def test_what_names_no_model_is_an_error_that_says_so(model: Path, lock_model: Locker, ref: Any) -> None:
+    lock_model("models")
+    for load in (guarded_load, guarded(lambda path: path)):
+        with pytest.raises(RefError):
+            load(ref)

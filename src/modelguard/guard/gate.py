@@ -14,8 +14,8 @@ from modelguard.policy.reading import find_policy, load_policy
 from modelguard.policy.settings import Policy
 from modelguard.sources.source import Options, Progress, Quiet
 from modelguard.sources.store import Store
-from modelguard.terms.artifact import HubRef, LocalRef, ModelRef, parse_ref, printable
-from modelguard.terms.errors import LockError
+from modelguard.terms.artifact import HubRef, LocalRef, ModelRef, UrlRef, parse_ref, printable
+from modelguard.terms.errors import LockError, RefError
 
 
 @frozen(kw_only=True)
@@ -74,13 +74,13 @@ class Gate:
 
         Raises `RefError`.
         """
-        if isinstance(ref, os.PathLike):
-            found: ModelRef = LocalRef(os.fspath(ref))
-        else:
-            found = parse_ref(ref) if isinstance(ref, str) else ref
+        found = _referred(ref)
         if not isinstance(found, LocalRef):
             return found
-        path = Path(os.path.normpath(Path(found.path).expanduser().absolute()))
+        try:
+            path = Path(os.path.normpath(Path(found.path).expanduser().absolute()))
+        except RuntimeError as error:
+            raise RefError(f"reference {printable(found.path)!r}: {error}") from error
         return LocalRef(path.relative_to(self.home).as_posix() if path.is_relative_to(self.home) else path.as_posix())
 
     def place(self, ref: LocalRef) -> Path:
@@ -123,6 +123,18 @@ class Gate:
         if lock is None:
             raise LockError(f"there is no lock at {self.lock_path}", remedy="modelguard lock ORG/NAME writes one")
         return lock
+
+
+def _referred(ref: str | os.PathLike[str] | ModelRef) -> ModelRef:
+    if isinstance(ref, HubRef | LocalRef | UrlRef):
+        return ref
+    name = os.fspath(ref) if isinstance(ref, os.PathLike) else ref
+    if not isinstance(name, str):
+        raise RefError(
+            f"reference: expected a name or a path, found {type(ref).__name__}",
+            remedy="what is open or in memory already cannot be verified before it is read: name the file",
+        )
+    return parse_ref(name) if isinstance(ref, str) else LocalRef(name)
 
 
 def _set(name: str) -> bool:
