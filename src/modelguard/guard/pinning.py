@@ -171,8 +171,12 @@ def _without_the_outdated(
 
 
 def _identity_changes(before: Entry, after: Entry) -> Iterator[Fact]:
-    """Yield what the Hub now calls another repository or another owner than the ones that were approved."""
+    """Yield what is now another repository, owner or host than the ones that were approved.
+
+    The identities are what a host says about itself: another host can say the same ones.
+    """
     for what, recorded, found in (
+        ("host", before.host, after.host),
         ("repository", before.repo_id, after.repo_id),
         ("owner", before.owner_id, after.owner_id),
     ):
