@@ -201,3 +201,24 @@ def test_a_project_whose_tools_are_no_table_has_no_policy(tmp_path: Path) -> Non
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "pyproject.toml").write_text('tool = "modelguard"')
     assert find_policy(tmp_path / "inner") == tmp_path / "modelguard.toml"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
+@pytest.mark.parametrize(
+    ("mode", "owner", "fine"),
+    [(0o1777, 65534, False), (0o1777, 0, True), (0o777, 65534, True), (0o755, 65534, True), (0o1755, 65534, True)],
+)
+def test_a_policy_that_another_user_has_put_into_a_shared_directory_is_an_error(
+    tmp_path: Path, mode: int, owner: int, fine: bool
+) -> None:
+    shared = tmp_path / "shared"
+    (shared / "mine").mkdir(parents=True)
+    own = shared / "modelguard.toml"
+    own.write_text('mode = "warn"')
+    os.chown(own, owner, owner)
+    shared.chmod(mode)
+    if fine:
+        assert find_policy(shared / "mine") == own
+        return
+    with pytest.raises(PolicyError, match="belongs to user 65534, in a directory that all users share"):
+        find_policy(shared / "mine")

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from modelguard.lock import Entry, Lock
 from modelguard.policy.provenance import read_provenance
-from modelguard.policy.reading import find_policy, load_policy
+from modelguard.policy.reading import find_policy, load_policy, planted
 from modelguard.policy.settings import Policy
 from modelguard.sources.source import Options, Progress, Quiet
 from modelguard.sources.store import Store
@@ -89,7 +89,10 @@ class Gate:
 
     def read_lock(self) -> Lock | None:
         """Return the lock, or None when there is none. Raises `LockError` when it is damaged."""
-        return Lock.read(self.lock_path) if self.lock_path.exists() else None
+        if not self.lock_path.exists():
+            return None
+        self._require_own_lock()
+        return Lock.read(self.lock_path)
 
     def read_vouched_lock(self) -> Lock | None:
         """Return the lock for approving loads: where the policy names `lock-signers`, only with a signature of theirs.
@@ -99,11 +102,17 @@ class Gate:
         provenance = read_provenance(self.policy)
         if not provenance.lock_signers or not self.lock_path.exists():
             return self.read_lock()
+        self._require_own_lock()
         data = self.lock_path.read_bytes()
         from modelguard.signatures.lock_signature import require_signed_lock  # only where there is a lock to verify
 
         require_signed_lock(self.lock_path, data, provenance, self.home)
         return Lock.parse(data, name=str(self.lock_path))
+
+    def _require_own_lock(self) -> None:
+        fault = planted(self.lock_path)
+        if fault:
+            raise LockError(f"{self.lock_path}: {fault}", remedy="work in a directory of your own")
 
     def entry_for(self, ref: ModelRef) -> tuple[Entry | None, str]:
         """Return the entry of a canonical reference; without one, the reason why there is none."""
