@@ -392,3 +392,41 @@ def test_a_pickle_asks_for_the_packages_that_read_pickles(project: Path, examine
     install("joblib", "0.1")
     advisory = about_package("joblib", {"introduced": "0"}, {"last_affected": "0.5"})
     assert [one.subject for one in of_area(examined(advisory))] == ["x_MG-2026-0001"]
+
+
+def empty_directory(feed: Path) -> None:
+    assert not list(feed.iterdir())
+
+
+def zip_of_something_else(feed: Path) -> None:
+    feed.rmdir()
+    with zipfile.ZipFile(feed, "w") as archive:
+        archive.writestr("README.txt", "moved")
+
+
+def one_damaged_record(feed: Path) -> None:
+    (feed / "a.json").write_text("{}")
+
+
+def only_a_link(feed: Path) -> None:
+    (feed.parent / "elsewhere.json").write_text(json.dumps(about_file(tiny_safetensors())))
+    (feed / "a.json").symlink_to(feed.parent / "elsewhere.json")
+
+
+@pytest.mark.parametrize("make", [empty_directory, zip_of_something_else, one_damaged_record, only_a_link])
+def test_a_feed_that_holds_no_advisory_is_not_a_feed_that_knows_of_nothing(
+    project: Path, make: Callable[[Path], None]
+) -> None:
+    make(project / "feed")
+    policy = read_policy({"advisories": {"feeds": [{"name": "own", "path": "feed"}]}})
+    found = examine("model", Gate.open(policy=policy))
+    assert not found.allowed
+    [unread] = [one for one in found.findings if one.check == "unread-feed"]
+    assert "holds no advisory" in unread.message
+
+
+def test_a_link_among_records_is_told(project: Path, examined: Examiner) -> None:
+    only_a_link(project / "feed")
+    found = examined(record())
+    [skipped] = [one for one in found.findings if one.check == "malformed-advisory"]
+    assert "a.json (a link, which is not followed)" in skipped.message

@@ -295,3 +295,67 @@ def test_history_shows_decisions_also_those_in_git(repository: Repository, run: 
     assert "by ann: demo" in told
     assert "by bob: taken over" in told
     assert "no entry" in run("history", "no/such", code=2)
+
+
+# --- decisions that a newer revision must not inherit --------------------------------------------------------------
+
+
+def test_an_update_does_not_bring_a_revoked_model_back(repository: Repository, run: Run, home: Path) -> None:
+    repository.commit({"notes.txt": "two\n"})
+    run("revoke", "acme/tiny", "--reason", "taken over")
+    before = (home / "modelguard.lock").read_bytes()
+    assert "acme/tiny: not proposed: the approval was revoked: taken over" in run(
+        "update", "--cooldown", "0", "--write"
+    )
+    assert (home / "modelguard.lock").read_bytes() == before
+
+
+CODE = b"class Model:\n    pass\n"
+CHANGED = b"import os\n\n\nclass Model:\n    pass\n\n\nos.system('echo pwned')\n"
+
+
+@pytest.fixture
+def accepted(hub: LocalHub, run: Run, home: Path) -> Repository:
+    """A model whose code was read and accepted."""
+    (home / "modelguard.toml").write_text('[content]\nremote-code = "locked"\n')
+    repository = hub.repository("acme/code")
+    repository.commit({**tiny_model(), "modeling_x.py": CODE})
+    run("lock", "acme/code", code=1)
+    run("lock", "acme/code", "--accept", "remote-code", "--reason", "read it", "--by", "ann")
+    return repository
+
+
+def test_code_that_has_changed_is_not_covered_by_what_was_accepted_of_it_before(
+    accepted: Repository, run: Run, home: Path
+) -> None:
+    before = (home / "modelguard.lock").read_bytes()
+    accepted.commit({"modeling_x.py": CHANGED})
+    assert "not recorded" in run("update", "--cooldown", "0", "--write", code=1)
+    assert (home / "modelguard.lock").read_bytes() == before
+
+
+def test_what_was_accepted_of_files_that_stay_as_they_are_still_counts(
+    accepted: Repository, run: Run, home: Path
+) -> None:
+    before = Lock.read(home / "modelguard.lock").entries["acme/code"]
+    accepted.commit({"notes.txt": "two\n"})
+    run("update", "--cooldown", "0", "--write")
+    after = Lock.read(home / "modelguard.lock").entries["acme/code"]
+    assert after.revision != before.revision
+    assert after.accepted == before.accepted
+
+
+def test_an_owner_who_was_accepted_once_is_not_every_later_owner(
+    repository: Repository, run: Run, home: Path, hub: LocalHub
+) -> None:
+    def taken_over(identity: str) -> None:
+        hub.accounts["acme"]["_id"] = identity
+
+    taken_over("5dd96eb166059660ed1ee413")
+    assert "identity-changed" in run("lock", code=1)
+    run("lock", "acme/tiny", "--accept", "identity-changed", "--reason", "bought by example", "--by", "ann")
+    run("lock", "--check")
+    taken_over("66e7f5c0a1b2c3d4e5f60799")
+    assert "identity-changed" in run("lock", code=1)
+    repository.commit({"notes.txt": "two\n"})
+    assert "not recorded" in run("update", "--cooldown", "0", "--write", code=1)

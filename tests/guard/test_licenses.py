@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from modelguard import ModelRefused, verified_snapshot
+from modelguard.collectors._license_files import MOST_TEXTS
 from modelguard.guard import Gate, Wish, pin
 from modelguard.lock import Lock
 from modelguard.terms.errors import PolicyError
@@ -198,6 +199,26 @@ def test_a_clarification_holds_for_exactly_the_files_that_were_read(make: Maker,
     examination = examined("acme/tiny")
     assert not examination.allowed
     assert "LICENSE has changed" in license_findings(examination, "unclear-license")[0].message
+
+
+def test_a_clarification_does_not_hold_for_a_license_file_that_came_later(make: Maker, policy: Writer) -> None:
+    read = b"You may use this as if it were under Apache 2."
+    make("acme/tiny", {"LICENSE": read, "LICENSE-ADDENDUM": b"Not for commercial use. " * 40}, license="other")
+    policy(clarified(read))
+    examination = examined("acme/tiny")
+    assert not examination.allowed
+    assert "nobody has read LICENSE-ADDENDUM" in license_findings(examination, "unclear-license")[0].message
+
+
+def test_a_license_that_is_hidden_behind_many_others_is_not_passed_over(make: Maker, policy: Writer) -> None:
+    policy('[licenses]\nallow = ["MIT"]')
+    crowd = {f"LICENSE.{number:03}": b"See the card." for number in range(MOST_TEXTS)}
+    make("acme/tiny", {**crowd, "LICENSE.999": b"Not for commercial use. " * 40}, license="mit")
+    examination = examined("acme/tiny")
+    assert not examination.allowed
+    assert "1 of its files with a license are more than are read" in str(
+        license_findings(examination, "unclear-license")
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
+import io
 import os
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from modelguard import LockError, ModelRefused, guarded, guarded_load, verified_snapshot
 from modelguard.guard import Gate
-from modelguard.terms.errors import LoaderError, NotFound
+from modelguard.terms.errors import LoaderError, NotFound, RefError
 from modelguard.terms.verdict import Refused
 from modelguard.testing.models import calling_pickle, tiny_config, tiny_pickle, tiny_safetensors
 
@@ -248,10 +249,33 @@ def test_what_is_bound_by_name_before_wrapping_goes_through_the_same_loader(proj
     np = pytest.importorskip("numpy", reason="numpy.load is what is wrapped")
     np.save(project / "a.npy", np.ones(2))
     lock_model("a.npy")
-    assert guarded(functools.partial(np.load, mmap_mode="r"))("a.npy").tolist() == [1.0, 1.0]
+    assert guarded(partial(np.load, mmap_mode="r"))("a.npy").tolist() == [1.0, 1.0]
     for bound in (
-        functools.partial(np.load, allow_pickle=True),
-        functools.partial(functools.partial(np.load), allow_pickle=True),
+        partial(np.load, allow_pickle=True),
+        partial(partial(np.load), allow_pickle=True),
     ):
         with pytest.raises(LoaderError, match="allow_pickle=True is not passed on"):
             guarded(bound)("a.npy")
+
+
+@pytest.mark.parametrize(
+    "ref", [b"models", io.BytesIO(b"x"), None, 5, ["models"], ("models",), "~nobody-of-this-name/x"]
+)
+def test_what_names_no_model_is_an_error_that_says_so(model: Path, lock_model: Locker, ref: Any) -> None:
+    lock_model("models")
+    for load in (guarded_load, guarded(lambda path: path)):
+        with pytest.raises(RefError):
+            load(ref)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
+def test_a_lock_that_another_user_has_put_into_a_shared_directory_approves_nothing(
+    model: Path, lock_model: Locker
+) -> None:
+    lock_model("models")
+    os.chown("modelguard.lock", 65534, 65534)
+    load = partial(guarded_load, "models", file="model.safetensors", loader="safetensors.numpy")
+    assert load()["head.bias"].tolist() == [0.25]  # in a directory of one's own, whoever may have made it
+    model.parent.chmod(0o1777)
+    with pytest.raises(LockError, match="belongs to user 65534, in a directory that all users share"):
+        load()

@@ -152,3 +152,17 @@ def test_the_names_of_findings_about_excuses_can_be_set(project: Path) -> None:
         'version = 1\n[checks]\nexpired-excuse = "refuse"\nunknown-bytes = "note"\n'
     )
     assert examine("./model.safetensors", Gate.open()).allowed
+
+
+def test_a_model_of_the_same_name_on_another_host_is_not_taken_for_the_approved_one(
+    model: str, lock_model: Locker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = lock_model(model)
+    with LocalHub() as other:
+        other.repository("acme/tiny").commit({**FILES, "notes.txt": b"from elsewhere\n"})
+        monkeypatch.setenv("HF_ENDPOINT", other.url)
+        gate = Gate.open()
+        after, found = pin(gate.canonical(model), gate, Wish(upgrade=True), entry)
+    assert (after.repo_id, after.owner_id) == (entry.repo_id, entry.owner_id)  # which a host can claim
+    assert refused(found) == {"identity-changed"}
+    assert {one.subject for one in found.findings if one.check == "identity-changed"} == {"host"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -177,3 +179,46 @@ def test_the_signers_that_the_written_policy_shows_are_read() -> None:
     found = read_provenance(policy(text))
     assert [signer.name for signer in found.signers] == ["acme"]
     assert found.rules[0].signers == ("acme",)
+
+
+@pytest.mark.parametrize("make", [lambda own: own.symlink_to("gone.toml"), lambda own: own.mkdir(), os.mkfifo])
+def test_a_policy_that_is_no_file_is_an_error_and_not_the_defaults(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "modelguard.toml")
+    with pytest.raises(PolicyError, match="no policy can be read"):
+        find_policy(tmp_path)
+
+
+def test_a_link_to_a_policy_is_a_policy(tmp_path: Path) -> None:
+    (tmp_path / "shared.toml").write_text("version = 1")
+    (tmp_path / "modelguard.toml").symlink_to("shared.toml")
+    assert find_policy(tmp_path) == tmp_path / "modelguard.toml"
+
+
+def test_a_project_whose_tools_are_no_table_has_no_policy(tmp_path: Path) -> None:
+    (tmp_path / "modelguard.toml").write_text("version = 1")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "pyproject.toml").write_text('tool = "modelguard"')
+    assert find_policy(tmp_path / "inner") == tmp_path / "modelguard.toml"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
+@pytest.mark.parametrize(
+    ("mode", "owner", "fine"),
+    [(0o1777, 65534, False), (0o1777, 0, True), (0o777, 65534, True), (0o755, 65534, True), (0o1755, 65534, True)],
+)
+def test_a_policy_that_another_user_has_put_into_a_shared_directory_is_an_error(
+    tmp_path: Path, mode: int, owner: int, fine: bool
+) -> None:
+    shared = tmp_path / "shared"
+    (shared / "mine").mkdir(parents=True)
+    own = shared / "modelguard.toml"
+    own.write_text('mode = "warn"')
+    os.chown(own, owner, owner)
+    shared.chmod(mode)
+    if fine:
+        assert find_policy(shared / "mine") == own
+        return
+    with pytest.raises(PolicyError, match="belongs to user 65534, in a directory that all users share"):
+        find_policy(shared / "mine")

@@ -182,6 +182,11 @@ def test_a_signer_of_the_policy_can_be_named(shell: Shell, home: Path, keys: tup
     code, _, err = shell("verify", "model", "--signer", "them")
     assert code == 2
     assert "us" in err
+    with (home / "modelguard.toml").open("a") as policy:
+        policy.write(f'[[provenance.revoked]]\nkey = "{spki}"\nreason = "stolen"\n')
+    code, _, err = shell("verify", "model", "--signer", "us")
+    assert code == 1
+    assert "is revoked: stolen" in err
 
 
 def test_an_encrypted_key_takes_its_password_from_the_environment(

@@ -129,18 +129,22 @@ def _from_archive(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """Yield the JSON files below a directory in a fixed order; links are not followed."""
+    """Yield the JSON files below a directory in a fixed order, and links with such names, which are not followed."""
     for here, folders, names in os.walk(path):
         folders.sort()
         for name in sorted(names):
             file = Path(here, name)
-            if name.endswith(".json") and file.is_file() and not file.is_symlink():
+            if name.endswith(".json") and (file.is_symlink() or file.is_file()):
                 yield file
 
 
 def _from_directory(path: Path) -> Iterator[tuple[str, bytes]]:
     for file in _files(path):
-        yield file.relative_to(path).as_posix(), _start_of(file)
+        name = file.relative_to(path).as_posix()
+        if file.is_symlink():
+            yield f"{name} (a link, which is not followed)", b""  # no record, so that it is told and not passed over
+        else:
+            yield name, _start_of(file)
 
 
 def _start_of(file: Path) -> bytes:
@@ -154,8 +158,11 @@ def _start_of(file: Path) -> bytes:
 def _digest_of_directory(path: Path) -> str:
     whole = hashlib.sha256(b"directory\0")
     for file in _files(path):
-        with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").digest()
+        if file.is_symlink():
+            digest = hashlib.sha256(b"link\0").digest()
+        else:
+            with file.open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").digest()
         name = file.relative_to(path).as_posix().encode("utf-8", "surrogateescape")
         whole.update(len(name).to_bytes(8, "big") + name + digest)
     return whole.hexdigest()

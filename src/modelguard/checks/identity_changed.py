@@ -1,8 +1,9 @@
-"""The name of the model now belongs to another repository, or the repository to another owner.
+"""The name of the model now belongs to another repository, the repository to another owner, or the Hub is another.
 
 Why it matters
     When an account is deleted or renamed, others can take its old name. What is published under it from then on comes
-    from somebody else, although the address is the same.
+    from somebody else, although the address is the same. A name means another model on another host, too: a changed
+    `HF_ENDPOINT` or a proxy is enough.
 
 What to do
     Find out from a second source who owns the name now. If the new owner is trusted, accept it with a reason:

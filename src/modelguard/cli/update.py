@@ -69,10 +69,16 @@ def _entries(gate: Gate, refs: tuple[str, ...]) -> list[Entry]:
 def _proposals(entries: list[Entry], gate: Gate, cooldown: timedelta) -> tuple[list[Proposal], int]:
     from modelguard.monitor.proposing import propose  # as above
     from modelguard.sources.upstream import open_observer
+    from modelguard.terms.artifact import printable
     from modelguard.terms.errors import SourceError
 
     observer, proposals, failed = open_observer(gate.options), [], 0
     for entry in entries:
+        if entry.approval.state == "revoked":
+            click.echo(
+                f"{entry.id}: not proposed: the approval was revoked: {printable(entry.approval.reason)}", err=True
+            )
+            continue
         try:
             found = propose(entry, gate, observer, cooldown=cooldown, now=datetime.now(UTC))
         except SourceError as error:

@@ -15,6 +15,7 @@ from modelguard.terms.words import counted
 if TYPE_CHECKING:
     from modelguard.signatures.trust import Trust
     from modelguard.signatures.verified import Verified
+    from modelguard.terms.provenance import Revocation
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -37,9 +38,12 @@ def verify(path: Path, signature: Path | None, unsigned: tuple[str, ...], format
 
     No network is used. Exit code 1 tells that the signature does not hold, is by somebody else, or is over other files.
     """
+    from modelguard.signatures.revocation import require_unrevoked  # only once the command runs
+
     signature = signature or _default_signature(path)
-    trust = _trust(options)
+    trust, revoked = _trust(options)
     verified = _verified(path, signature, trust, unsigned)
+    require_unrevoked(verified, revoked)
     click.echo(_json(verified) if format_ == "json" else _text(verified))
     return 0
 
@@ -67,7 +71,8 @@ def _verified(path: Path, signature: Path, trust: Trust, unsigned: tuple[str, ..
     return verify(signature.read_bytes(), trust, artifacts, name=signature.name, unsigned=unsigned)
 
 
-def _trust(options: dict[str, Any]) -> Trust:
+def _trust(options: dict[str, Any]) -> tuple[Trust, tuple[Revocation, ...]]:
+    """Return whom the caller trusts, and what the policy has revoked where it is the policy that names them."""
     from modelguard.signatures import trust  # only once the command runs
 
     given = [name for name in ("signer", "public_key", "authorities", "identity") if options[name]]
@@ -75,18 +80,18 @@ def _trust(options: dict[str, Any]) -> Trust:
         case ["signer"]:
             return _from_policy(options["signer"], options["policy"])
         case ["public_key"]:
-            return trust.trust_key(options["public_key"])
+            return trust.trust_key(options["public_key"]), ()
         case ["authorities"] if options["subject"]:
-            return trust.trust_certificate(options["authorities"], options["subject"])
+            return trust.trust_certificate(options["authorities"], options["subject"]), ()
         case ["identity"] if options["issuer"] and options["trusted_root"]:
-            return trust.trust_identity(options["identity"], options["issuer"], options["trusted_root"])
+            return trust.trust_identity(options["identity"], options["issuer"], options["trusted_root"]), ()
     raise click.UsageError(
         "name one whom you trust: --signer; --public-key; --authorities with --subject; or --identity with --issuer "
         "and --trusted-root"
     )
 
 
-def _from_policy(name: str, path: Path | None) -> Trust:
+def _from_policy(name: str, path: Path | None) -> tuple[Trust, tuple[Revocation, ...]]:
     from modelguard.policy.provenance import read_provenance  # only once the command runs
     from modelguard.policy.reading import find_policy, load_policy
     from modelguard.signatures.trust import load_trust
@@ -97,7 +102,8 @@ def _from_policy(name: str, path: Path | None) -> Trust:
     if signer is None:
         known = ", ".join(one.name for one in provenance.signers) or "nobody"
         raise click.UsageError(f"--signer: the policy names {known}, not {name!r}")
-    return load_trust(signer, provenance, Path(policy.origin).absolute().parent if policy.origin else Path.cwd())
+    home = Path(policy.origin).absolute().parent if policy.origin else Path.cwd()
+    return load_trust(signer, provenance, home), provenance.revoked
 
 
 def _text(verified: Verified) -> str:

@@ -59,8 +59,17 @@ def text_at(artifact: Artifact) -> str:
 
 def license_texts(snapshot: Snapshot, link: object = None) -> tuple[Artifact, ...]:
     """Return the files of the top directory that hold a license by their name, and the one that the card links to."""
+    return _named_texts(snapshot, link)[:MOST_TEXTS]
+
+
+def texts_left_out(snapshot: Snapshot, link: object = None) -> int:
+    """Return how many of the files with a license are too many to be read."""
+    return max(0, len(_named_texts(snapshot, link)) - MOST_TEXTS)
+
+
+def _named_texts(snapshot: Snapshot, link: object) -> tuple[Artifact, ...]:
     named = [one for one in snapshot.artifacts if _is_text(one.path) or one.path == link]
-    return tuple(sorted(named, key=lambda one: one.path)[:MOST_TEXTS])
+    return tuple(sorted(named, key=lambda one: one.path))
 
 
 def texts_beside(snapshot: Snapshot) -> tuple[Artifact, ...]:

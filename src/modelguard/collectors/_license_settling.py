@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from attrs import define, field
 
@@ -63,7 +63,7 @@ def settle(
         "earlier": earlier,
     }
     if clarification is not None:
-        stale = _stale(clarification, case.snapshot)
+        stale = _stale(clarification, case.snapshot, [path for path, _ in seen.texts])
         if not stale:
             fact, meaning = _clarified(clarification, key)
             return fact, Licensed(meaning=meaning, confidence="clarified", **rest)  # type: ignore[arg-type]
@@ -164,15 +164,16 @@ def _confidence(declared: list[str], seen: Seen, detected: list[str]) -> Confide
     return "declared" if declared else "none"
 
 
-def _stale(clarification: Clarification, snapshot: Snapshot) -> str:
-    """Say which license file is not the one that was read, or nothing when all of them are."""
+def _stale(clarification: Clarification, snapshot: Snapshot, texts: Iterable[str]) -> str:
+    """Say which license file is not one that was read, or nothing when all of them are."""
     for path, digest in clarification.files:
         artifact = snapshot.artifact(path)
         if artifact is None:
             return f"there is no {path}"
         if artifact.digest != digest:
             return f"{path} has changed"
-    return ""
+    read = {path for path, _ in clarification.files}
+    return next((f"nobody has read {path}" for path in texts if path not in read), "")
 
 
 def _clarified(clarification: Clarification, key: str) -> tuple[LicenseEvidence, LicenseMeaning]:

@@ -5,6 +5,7 @@ Feeds are files (`modelguard feed update` fetches them); nothing here uses the n
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -81,6 +82,8 @@ def open_feed(feed: Feed, case: Case, stack: ExitStack) -> Opened:
     signed_by = _signer(feed, file, case)
     index = stack.enter_context(opened_index(file, default_root() / "advisories"))
     extent = index.extent()
+    if not extent.records and not extent.skipped:
+        raise ReadError(f"{feed.path}: holds no advisory")
     age = age_in_days(file, extent.newest, case.today) if feed.url else None
     return Opened(feed=feed, index=index, extent=extent, age_days=age, signed_by=signed_by)
 
@@ -99,15 +102,18 @@ def _signer(feed: Feed, file: FeedFile, case: Case) -> str:
     if not bundle.is_file():
         raise ReadError(f"{feed.path}: the policy wants it signed, and there is no {bundle.name}")
     trusts = [load_trust(signer, provenance, case.home) for signer in provenance.signers_named(feed.signers)]
-    verified = verify_lock(file.path.read_bytes(), bundle.read_bytes(), trusts, name=file.path.name)
-    require_unrevoked(verified, provenance.revoked)
-    if read_feed(file.path) != file:
+    data = file.path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != file.sha256:
         raise ReadError(f"{feed.path}: the feed changed while its signature was verified")
+    verified = verify_lock(data, bundle.read_bytes(), trusts, name=file.path.name)
+    require_unrevoked(verified, provenance.revoked)
     return verified.voucher.signer
 
 
 def _about_feed(opened: Opened, rules: AdvisoryRules) -> Iterator[Fact]:
     location, extent = Location(opened.feed.path), opened.extent
+    if not extent.records:  # it knows of nothing, which is not the same as that nothing is known
+        raise ReadError(f"{opened.feed.path}: holds no advisory that can be read: {extent.first_skipped}")
     yield FeedSeen(
         location=location,
         name=opened.feed.name,

@@ -17,6 +17,7 @@ from modelguard.collectors._license_files import (
     license_texts,
     text_at,
     texts_beside,
+    texts_left_out,
 )
 from modelguard.collectors._license_rules import ruled
 from modelguard.collectors._license_settling import Seen, settle
@@ -82,6 +83,8 @@ def _read(case: Case, key: str, seen: Seen) -> Iterator[Fact]:
     yield from _claimed(seen, "tag", key, claim_of_tags(case.tags))
     for artifact in license_texts(case.snapshot, link):
         yield _text_fact(seen, artifact)
+    if left_out := texts_left_out(case.snapshot, link):
+        seen.trouble.append(f"{left_out} of its files with a license are more than are read")
     for artifact in texts_beside(case.snapshot):
         yield LicenseEvidence(location=Location(artifact.path), source="text", written="notice", detail="stands beside")
     found = [*_headers(case.gathered)]

@@ -25,7 +25,7 @@ from modelguard.terms.verdict import Examination
 
 if TYPE_CHECKING:
     from modelguard.licenses.lineage import Known
-    from modelguard.lock import Entry
+    from modelguard.lock import Accepted, Entry
     from modelguard.policy.settings import Policy
 
 CONTENT_ONLY = ("contents",)
@@ -131,6 +131,12 @@ def examine_known(snapshot: Snapshot, gate: Gate, entry: Entry) -> Examination:
     return examine_snapshot(snapshot, gate, entry=entry, collectors=others, facts=facts)
 
 
+def judged_anew(examination: Examination, gate: Gate, entry: Entry) -> Examination:
+    """Return the examination with another verdict over the same findings: as if they had been met under `entry`."""
+    case = Case(snapshot=examination.snapshot, policy=gate.policy, today=gate.today, home=gate.home, entry=entry)
+    return evolve(examination, verdict=judge(examination.findings, gate.policy, circumstances(case)))
+
+
 def gather(case: Case, collectors: Iterable[Collector]) -> list[Fact]:
     """Run collectors one after the other; one that fails leaves `Unread`, and the facts that it wrote before."""
     facts = case.gathered
@@ -172,17 +178,21 @@ def circumstances(case: Case) -> Circumstances:
         today=case.today.isoformat(),
         profiles=default_profiles(),
         accepted=tuple(
-            Excuse(
-                check=row.check,
-                model=name,
-                path=row.path,
-                subject=row.subject,
-                reason=row.reason,
-                until=row.until,
-                line=f"{case.policy.lockfile}: accepted[{index}]",
-            )
-            for index, row in enumerate(accepted)
+            excuse_of(row, name, f"{case.policy.lockfile}: accepted[{index}]") for index, row in enumerate(accepted)
         ),
+    )
+
+
+def excuse_of(row: Accepted, model: str, line: str = "") -> Excuse:
+    """Return what the lock accepts of a model as an excuse; `line` is where it stands."""
+    return Excuse(
+        check=row.check,
+        model=model,
+        path=row.path,
+        subject=row.subject,
+        reason=row.reason,
+        until=row.until,
+        line=line,
     )
 
 

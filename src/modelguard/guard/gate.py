@@ -10,12 +10,12 @@ from attrs import field, frozen
 
 from modelguard.lock import Entry, Lock
 from modelguard.policy.provenance import read_provenance
-from modelguard.policy.reading import find_policy, load_policy
+from modelguard.policy.reading import find_policy, load_policy, planted
 from modelguard.policy.settings import Policy
 from modelguard.sources.source import Options, Progress, Quiet
 from modelguard.sources.store import Store
-from modelguard.terms.artifact import HubRef, LocalRef, ModelRef, parse_ref, printable
-from modelguard.terms.errors import LockError
+from modelguard.terms.artifact import HubRef, LocalRef, ModelRef, UrlRef, parse_ref, printable
+from modelguard.terms.errors import LockError, RefError
 
 
 @frozen(kw_only=True)
@@ -74,13 +74,13 @@ class Gate:
 
         Raises `RefError`.
         """
-        if isinstance(ref, os.PathLike):
-            found: ModelRef = LocalRef(os.fspath(ref))
-        else:
-            found = parse_ref(ref) if isinstance(ref, str) else ref
+        found = _referred(ref)
         if not isinstance(found, LocalRef):
             return found
-        path = Path(os.path.normpath(Path(found.path).expanduser().absolute()))
+        try:
+            path = Path(os.path.normpath(Path(found.path).expanduser().absolute()))
+        except RuntimeError as error:
+            raise RefError(f"reference {printable(found.path)!r}: {error}") from error
         return LocalRef(path.relative_to(self.home).as_posix() if path.is_relative_to(self.home) else path.as_posix())
 
     def place(self, ref: LocalRef) -> Path:
@@ -89,7 +89,10 @@ class Gate:
 
     def read_lock(self) -> Lock | None:
         """Return the lock, or None when there is none. Raises `LockError` when it is damaged."""
-        return Lock.read(self.lock_path) if self.lock_path.exists() else None
+        if not self.lock_path.exists():
+            return None
+        self._require_own_lock()
+        return Lock.read(self.lock_path)
 
     def read_vouched_lock(self) -> Lock | None:
         """Return the lock for approving loads: where the policy names `lock-signers`, only with a signature of theirs.
@@ -99,11 +102,17 @@ class Gate:
         provenance = read_provenance(self.policy)
         if not provenance.lock_signers or not self.lock_path.exists():
             return self.read_lock()
+        self._require_own_lock()
         data = self.lock_path.read_bytes()
         from modelguard.signatures.lock_signature import require_signed_lock  # only where there is a lock to verify
 
         require_signed_lock(self.lock_path, data, provenance, self.home)
         return Lock.parse(data, name=str(self.lock_path))
+
+    def _require_own_lock(self) -> None:
+        fault = planted(self.lock_path)
+        if fault:
+            raise LockError(f"{self.lock_path}: {fault}", remedy="work in a directory of your own")
 
     def entry_for(self, ref: ModelRef) -> tuple[Entry | None, str]:
         """Return the entry of a canonical reference; without one, the reason why there is none."""
@@ -123,6 +132,18 @@ class Gate:
         if lock is None:
             raise LockError(f"there is no lock at {self.lock_path}", remedy="modelguard lock ORG/NAME writes one")
         return lock
+
+
+def _referred(ref: str | os.PathLike[str] | ModelRef) -> ModelRef:
+    if isinstance(ref, HubRef | LocalRef | UrlRef):
+        return ref
+    name = os.fspath(ref) if isinstance(ref, os.PathLike) else ref
+    if not isinstance(name, str):
+        raise RefError(
+            f"reference: expected a name or a path, found {type(ref).__name__}",
+            remedy="what is open or in memory already cannot be verified before it is read: name the file",
+        )
+    return parse_ref(name) if isinstance(ref, str) else LocalRef(name)
 
 
 def _set(name: str) -> bool:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from attrs import evolve, field, frozen
 
 from modelguard.checks.permission_increase import permission_of
-from modelguard.guard.examining import examine_snapshot, without_readers
+from modelguard.guard.examining import examine_snapshot, excuse_of, judged_anew, without_readers
 from modelguard.guard.gate import Gate
 from modelguard.guard.lineage import base_licenses, license_record
 from modelguard.guard.tensors import keep_table
@@ -27,8 +27,9 @@ from modelguard.terms.verdict import Examination
 class Wish:
     """How a model is to be locked.
 
-    `include` and `exclude` are shell patterns over paths. `accept` are findings that are accepted with a reason. `by`
-    and `until` (ISO 8601 date) go into the approval. `upgrade` moves an existing entry to what the reference means now.
+    `include` and `exclude` are shell patterns over paths. `accept` are findings that are accepted with a reason;
+    `inherited` those that were accepted of the entry before, which do not hold for what has changed since. `by` and
+    `until` (ISO 8601 date) go into the approval. `upgrade` moves an existing entry to what the reference means now.
     `remote` reads large files of a Hub by ranges instead of fetching them; the entry says which.
     """
 
@@ -37,6 +38,7 @@ class Wish:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     accept: tuple[Accepted, ...] = ()
+    inherited: tuple[Accepted, ...] = ()
     by: str = ""
     reason: str = ""
     until: str = ""
@@ -69,6 +71,8 @@ def pin(ref: ModelRef, gate: Gate, wish: Wish, existing: Entry | None = None) ->
     examination = examine_snapshot(
         snapshot, gate, entry=draft, facts=changes, tags=resolved.tags, look_up=base_licenses(gate, existing)
     )
+    if existing is not None:
+        draft, examination = _without_the_outdated(draft, examination, wish, existing, gate)
     entry = _completed(draft, examination, gate)
     examination = without_readers(examination)
     if existing is not None and _same(existing, entry):
@@ -101,7 +105,7 @@ def _with_earlier(wish: Wish, existing: Entry) -> Wish:
         wish,
         include=wish.include or existing.include,
         exclude=wish.exclude or existing.exclude,
-        accept=(*existing.accepted, *(one for one in wish.accept if one not in existing.accepted)),
+        inherited=existing.accepted,
         by=wish.by if wish.reason else existing.approval.by,
         until=wish.until or existing.approval.until,
         reason=wish.reason or existing.approval.reason,
@@ -124,7 +128,7 @@ def _draft(resolved: Resolved, existing: Entry | None, wish: Wish, *, keep: bool
         resolved_at=now if isinstance(resolved.ref, HubRef) else "",
         include=wish.include,
         exclude=wish.exclude,
-        accepted=wish.accept,
+        accepted=(*wish.inherited, *(one for one in wish.accept if one not in wish.inherited)),
         license=LicenseRecord() if existing is None else existing.license,
         provenance=ProvenanceRecord() if existing is None else existing.provenance,
         lineage=existing.lineage if existing is not None and keep else LineageRecord(),
@@ -138,9 +142,41 @@ def _draft(resolved: Resolved, existing: Entry | None, wish: Wish, *, keep: bool
     )
 
 
+COMPARING = frozenset(
+    {"identity-changed", "permission-increase", "signer-changed", "signature-replaced", "trust-root-changed",
+     "license-changed"}
+)  # fmt: skip
+"""Checks that compare with the entry before. Who accepts one change has not accepted the next."""
+
+
+def _without_the_outdated(
+    draft: Entry, examination: Examination, wish: Wish, existing: Entry, gate: Gate
+) -> tuple[Entry, Examination]:
+    """Take back what was accepted earlier, where it would cover other bytes or another change than those looked at."""
+    before = existing.digests
+    changed = {one.path for one in examination.snapshot.artifacts if before.get(one.path) != one.digest}
+    news = [one for one in examination.findings if one.check in COMPARING or one.location.path in changed]
+
+    def holds(row: Accepted) -> bool:
+        excuse = excuse_of(row, draft.id)
+        return not any(
+            excuse.covers(check=one.check, model=draft.id, path=one.location.path, subject=one.subject) for one in news
+        )
+
+    kept = tuple(row for row in draft.accepted if row in wish.accept or holds(row))
+    if kept == draft.accepted:
+        return draft, examination
+    draft = evolve(draft, accepted=kept)
+    return draft, judged_anew(examination, gate, draft)
+
+
 def _identity_changes(before: Entry, after: Entry) -> Iterator[Fact]:
-    """Yield what the Hub now calls another repository or another owner than the ones that were approved."""
+    """Yield what is now another repository, owner or host than the ones that were approved.
+
+    The identities are what a host says about itself: another host can say the same ones.
+    """
     for what, recorded, found in (
+        ("host", before.host, after.host),
         ("repository", before.repo_id, after.repo_id),
         ("owner", before.owner_id, after.owner_id),
     ):

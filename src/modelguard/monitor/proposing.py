@@ -60,10 +60,15 @@ class Proposal:
 def propose(entry: Entry, gate: Gate, observer: Observer, *, cooldown: timedelta, now: datetime) -> Proposal | None:
     """Return the newest revision that is older than the cooldown, examined; None when there is none.
 
+    A model whose approval was revoked has none: a newer commit does not bring it back. What was accepted of the locked
+    revision is not carried over to files that have changed.
+
     Raises `RevisionGone` when the locked commit is not in the history of its branch, and `SourceError`.
     """
     ref = entry.ref
     assert isinstance(ref, HubRef)
+    if entry.approval.state == "revoked":
+        return None
     branch = entry.requested if entry.requested and entry.requested != entry.revision else "main"
     history = observer.history(ref.repo, branch)
     newer = _newer(entry, history, branch)
@@ -71,7 +76,7 @@ def propose(entry: Entry, gate: Gate, observer: Observer, *, cooldown: timedelta
     if not old_enough:
         return None
     chosen = old_enough[0]
-    wish = Wish(upgrade=True, include=entry.include, exclude=entry.exclude, accept=entry.accepted, now=now)
+    wish = Wish(upgrade=True, include=entry.include, exclude=entry.exclude, inherited=entry.accepted, now=now)
     wish = evolve(wish, by=entry.approval.by, reason=entry.approval.reason, until=entry.approval.until)
     after, examination = pin(ref.at(chosen.id), gate, wish, entry)
     after = evolve(after, requested=entry.requested)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -27,15 +28,44 @@ _HOST = re.compile(r"(?:https?://)?(?P<name>[A-Za-z0-9.\-\[\]:]+)(?P<path>(?:/[A
 
 
 def find_policy(start: Path) -> Path | None:
-    """Return the nearest file above `start` that holds a policy, or None."""
+    """Return the nearest file above `start` that holds a policy, or None.
+
+    Raises `PolicyError` for one that is no file, and for one that anybody could have put there.
+    """
     for directory in (start.absolute(), *start.absolute().parents):
         own = directory / "modelguard.toml"
         if own.is_file():
-            return own
+            return _own(own)
+        if own.is_symlink() or own.exists():
+            raise PolicyError(f"{own}: is no file, so that no policy can be read from it", remedy="mend or remove it")
         project = directory / "pyproject.toml"
-        if project.is_file() and "modelguard" in _parse(project).get("tool", {}):
-            return project
+        if project.is_file() and "modelguard" in _tools(project):
+            return _own(project)
     return None
+
+
+def _own(path: Path) -> Path:
+    fault = planted(path)
+    if fault:
+        raise PolicyError(
+            f"{path}: {fault}", remedy="work in a directory of your own, or name the policy with --policy"
+        )
+    return path
+
+
+def planted(path: Path) -> str:
+    """Say why a file may have been put where it was found by somebody else; empty when it was not.
+
+    In a directory that users share (everybody may write to it, and only owners may remove: /tmp), only files of the
+    user and of root count. Volumes of containers are open to everybody too, but without that bit.
+    """
+    try:
+        owner, mode = path.lstat().st_uid, path.parent.stat().st_mode
+    except OSError as error:
+        return str(error.strerror)
+    if owner in {os.geteuid(), 0} or not (mode & stat.S_IWOTH and mode & stat.S_ISVTX):
+        return ""
+    return f"belongs to user {owner}, in a directory that all users share"
 
 
 def load_policy(path: Path | None, environment: dict[str, str] | None = None) -> Policy:
@@ -51,7 +81,7 @@ def load_policy(path: Path | None, environment: dict[str, str] | None = None) ->
     data = _parse(path)
     where = ""
     if path.name == "pyproject.toml":
-        data, where = data.get("tool", {}).get("modelguard", {}), "tool.modelguard"
+        data, where = _tools(path).get("modelguard", {}), "tool.modelguard"
     if not isinstance(data, dict):
         raise PolicyError(f"{path}: {where}: expected a table")
     return _tightened(read_policy(data, origin=str(path), where=where), environment)
@@ -100,6 +130,12 @@ def _parse(path: Path) -> dict[str, Any]:
         raise PolicyError(f"{path}: {error}", remedy="mend the TOML at the place named") from error
     except OSError as error:
         raise PolicyError(f"{path}: {error.strerror}") from error
+
+
+def _tools(project: Path) -> dict[str, Any]:
+    """Return the tables of tools in a pyproject.toml; what is no table holds none."""
+    tools = _parse(project).get("tool", {})
+    return tools if isinstance(tools, dict) else {}
 
 
 def _tightened(policy: Policy, environment: dict[str, str]) -> Policy:
