@@ -82,6 +82,73 @@ def test_an_unknown_loader_is_asked_for(loader: Any) -> None:
     assert asked(facts_of(node("builtins", "dict", loader))) == [("configuration", f"skops-loader {loader}")]
 
 
+def methods(*names: Any, key: str = "stack_method_", loader: str = "ListNode") -> dict[str, Any]:
+    """Return a stacking of estimators that calls these methods; a name may be a whole node."""
+    items = [
+        name if isinstance(name, dict) else node("builtins", "str", "JsonNode", content=json.dumps(name), __id__=at)
+        for at, name in enumerate(names, 200)
+    ]
+    content = {key: node("builtins", "list", loader, content=items, __id__=100)}
+    own = node("builtins", "dict", "DictNode", content=content)
+    return node("sklearn.ensemble._stacking", "StackingClassifier", content=own)
+
+
+METHOD = node("builtins", "str", "JsonNode", content='"predict"', __id__=7)
+OTHER = {**METHOD, "content": '"tofile"'}
+
+
+@pytest.mark.parametrize(
+    "top",
+    [
+        methods("predict_proba", "tofile"),
+        methods("tofile", loader="TupleNode"),
+        methods("save_model", key="_response_method"),
+        methods(node(None, None, "CachedNode", __id__=3)),
+        methods(methods("predict")["content"]["content"]["stack_method_"]),
+        methods(["predict"]),
+        methods(METHOD) | {"other": OTHER},
+        methods({**METHOD, "__id__": "x"}) | {"other": {**OTHER, "__id__": "x"}},
+        methods({**METHOD, "__id__": 7.0}) | {"other": OTHER},
+        methods("predict") | {"other": node("builtins", "list", "ListNode", content=[OTHER], __id__=100)},
+    ],
+    ids=[
+        "in a list",
+        "in a tuple",
+        "of a scorer",
+        "cached",
+        "nested",
+        "computed",
+        "another node",
+        "another text",
+        "another number",
+        "another list",
+    ],
+)
+def test_a_method_that_is_none_of_estimators_is_malformed(top: dict[str, Any]) -> None:
+    assert "skops-method" in rules(facts_of(top))
+
+
+@pytest.mark.parametrize(
+    "top",
+    [
+        methods("predict_proba", "decision_function", None),
+        methods("predict", key="response_method", loader="TupleNode"),
+        methods("tofile", key="method"),
+        methods(METHOD, METHOD) | {"other": METHOD},
+    ],
+    ids=["methods", "of a scorer", "another attribute", "the same object twice"],
+)
+def test_methods_of_estimators_are_not(top: dict[str, Any]) -> None:
+    assert not rules(facts_of(top))
+
+
+def test_a_function_that_is_granted_for_checked_calls_alone_is_granted_by_nobody() -> None:
+    facts = facts_of(
+        node("numpy.core", "_ufunc_reconstruct", "FunctionNode", content=node("numpy", "memmap", "TypeNode"))
+    )
+    assert imports(facts) == {"numpy.core._ufunc_reconstruct": ((), ""), "numpy.memmap": ((), "")}
+
+
 def test_a_node_without_names_is_malformed() -> None:
     assert rules(facts_of(node(None, "dict"))) == ["skops-node"]
     assert rules(facts_of(node("builtins", ["dict"]))) == ["skops-node"]

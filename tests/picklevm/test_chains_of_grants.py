@@ -58,6 +58,8 @@ MUTATED = Parts(
 )  # fmt: skip
 UNCHANGED = Parts(*MUTATED.parts[:-3], "TUPLE2")
 
+BUNCH = call(named("sklearn.utils._bunch", "Bunch"), opcode="NEWOBJ")
+
 # what is refused, and its honest twin
 CHAINS: dict[str, tuple[Parts, Parts]] = {
     "pandas makes a file in memory as an index": (
@@ -79,6 +81,14 @@ CHAINS: dict[str, tuple[Parts, Parts]] = {
     "an item set on an instance made by its protocol 0 maker": (
         after(call(named("copyreg", "__newobj__"), named("pandas", "DataFrame")), *push(0), *push(1), "SETITEM"),
         after(call(named("copyreg", "__newobj__"), named("collections", "OrderedDict")), *push(0), *push(1), "SETITEM"),
+    ),
+    "a function of the file called by an opcode": (
+        after(state(call(named("types", "SimpleNamespace")), {"append": named("numpy", "log")}), *push(1), "APPEND"),
+        after(call(named("collections", "deque")), *push(1), "APPEND"),
+    ),
+    "the same in a dict with attributes": (
+        after(BUNCH, *push("extend"), *named("numpy", "log").parts, "SETITEM", "MARK", *push(1), "APPENDS"),
+        after(BUNCH, *push("extend"), *named("numpy", "log").parts, "SETITEM"),
     ),
     "a transformer opens a file": (
         transformer(MEMMAP, mode="w+", shape=(1, 4)),

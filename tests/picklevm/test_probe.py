@@ -26,6 +26,7 @@ PICKLES = {
     "a payload of protocol 0": PAYLOAD,
     "a payload that breaks off": PAYLOAD[:-1],
     "a payload behind a pickle without effect": b"I1\n." + PAYLOAD,
+    "a payload behind many pickles without effect": b"N." * 40 + PAYLOAD,
     "a payload behind padding": b"N0" * 600_000 + PAYLOAD,
     "a payload behind a long text": asm(("BINUNICODE", "x" * 3_000_000), "POP") + PAYLOAD,
     "only a name": asm(("GLOBAL", "antigravity", "x"), "STOP"),

@@ -9,11 +9,11 @@ from typing import Any
 
 from attrs import frozen
 
+from modelguard.formats._config_classes import SENTENCE_TRANSFORMERS, router, word_embeddings
 from modelguard.formats._config_keys import Place
 from modelguard.formats._references import target_of
 from modelguard.terms.facts import Fact
 
-_SENTENCE_TRANSFORMERS = re.compile(r"sentence_transformers(?:\.[a-z_0-9]+)+\.[A-Z][A-Za-z0-9]*\Z")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _MOST_NAMED = 5
 
@@ -36,7 +36,7 @@ def _modules(value: Any, place: Place) -> Iterator[Fact]:
         if not isinstance(entry, dict):
             continue
         kind, path = entry.get("type"), entry.get("path")
-        if isinstance(kind, str) and not _SENTENCE_TRANSFORMERS.match(kind):
+        if isinstance(kind, str) and not SENTENCE_TRANSFORMERS.match(kind):
             yield from _module_type(kind, place)
         if isinstance(path, str):
             yield from place.leaves(path, "a module directory")
@@ -67,11 +67,25 @@ def _pipeline(value: Any, place: Place) -> Iterator[Fact]:
     elif isinstance(named, str) and not _IDENTIFIER.match(named):
         yield place.asks("configuration", f"_class_name={named}", "is not the name of a class of diffusers", "import")
     for component, entry in value.items():
-        if component.startswith("_") or not isinstance(entry, list) or len(entry) != 2:
+        if component.startswith("_") or not isinstance(entry, list) or len(entry) not in (2, 3):
             continue
-        library, name = entry
+        library, name = entry[:2]
+        if len(entry) == 3:  # modular pipelines say behind the class where the component comes from
+            yield from _elsewhere(component, entry[2], place)
         if isinstance(library, str) and isinstance(name, str):
             yield from _component(component, library, name, place)
+
+
+def _elsewhere(component: str, origin: Any, place: Place) -> Iterator[Fact]:
+    if not isinstance(origin, dict):
+        return
+    hint = origin.get("type_hint")
+    if isinstance(hint, list) and len(hint) == 2 and all(isinstance(part, str) for part in hint):
+        yield from _component(component, hint[0], hint[1], place)
+    for key in ("repo", "pretrained_model_name_or_path"):
+        other = origin.get(key)
+        if isinstance(other, str) and other:
+            yield place.asks("other-models", other, f"diffusers fetches {component} of the pipeline from there")
 
 
 def _component(component: str, library: str, name: str, place: Place) -> Iterator[Fact]:
@@ -137,8 +151,10 @@ def _image_manifest(value: Any, place: Place) -> Iterator[Fact]:
 
 
 FILES: tuple[File, ...] = (
+    File(re.compile(r"(router_)?config\.json"), router, "sentence-transformers imports each of its `types` (H-03)"),
+    File(re.compile(r"wordembedding_config\.json"), word_embeddings, "sentence-transformers imports the class (H-03)"),
     File(re.compile(r"modules\.json"), _modules, "sentence-transformers imports each `type` (H-03)"),
-    File(re.compile(r"model_index\.json"), _pipeline, "diffusers imports each component (H-05)"),
+    File(re.compile(r"(modular_)?model_index\.json"), _pipeline, "diffusers imports each component (H-05)"),
     File(re.compile(r".*\.index(\.[\w-]+)?\.json"), _weight_map, "loaders open each shard that it names (H-07, W-09)"),
     File(re.compile(r"manifest\.json"), _torchserve, "the handler of a `.mar` archive is Python"),
     File(re.compile(r"meta\.json"), _spacy, "spaCy packages declare what pip installs"),

@@ -21,6 +21,8 @@ from modelguard.terms.facts import Asks, Fact, Malformed, Noted
 
 _CLASS = re.compile(r"(?:(?P<repo>[^\s]+?)--)?(?P<module>[A-Za-z_][\w.]*)\.(?P<name>[A-Za-z_]\w*)\Z")
 _KERNEL = re.compile(r"(?:[\w.-]+\|)?[\w.-]+/[\w.-]+(?:[@:].*)?\Z")
+# A name without a dot is looked up in a table; sentence-transformers 6.2 imports and calls any other below `torch.`.
+_ACTIVATION = re.compile(r"torch\.nn\.(?:modules\.(?:activation|linear)\.)?[A-Z][A-Za-z0-9]*\Z")
 _PYTHON_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 
 
@@ -218,6 +220,16 @@ def _weights(value: Any, place: Place) -> Iterator[Fact]:
         yield from place.leaves(value, "the weights file named by transformers_weights")
 
 
+def _activation(key: str) -> Callable[[Any, Place], Iterator[Fact]]:
+    def read(value: Any, place: Place) -> Iterator[Fact]:
+        if isinstance(value, str) and "." in value and not _ACTIVATION.match(value):
+            hazard, why = called(value)
+            detail = f"sentence-transformers imports {value} and calls it when the model is loaded{why}"
+            yield place.asks("configuration", f"{key}={value}", detail, hazard)
+
+    return read
+
+
 KEYS: tuple[Key, ...] = (
     Key("auto_map", _auto_map, "transformers imports the class from a file of this or another repository (H-01)"),
     Key("trust_remote_code", _trust, "CVE-2026-5241: honoured from the repository's own configuration (H-06)"),
@@ -231,6 +243,13 @@ KEYS: tuple[Key, ...] = (
     Key("experts_implementation", _attention("experts_implementation"), "as above"),
     Key("base_model_name_or_path", _base_model, "PEFT follows it to a second repository (H-04)"),
     Key("auto_mapping", _auto_mapping, "PEFT imports the named library (H-04)"),
+    Key(
+        "activation_fn",
+        _activation("activation_fn"),
+        "sentence-transformers imports it and calls it without arguments (H-03)",
+    ),
+    Key("activation_function", _activation("activation_function"), "as above"),
+    Key("sbert_ce_default_activation_function", _activation("sbert_ce_default_activation_function"), "as above"),
     Key("_target_", _target, "Hydra calls any importable name (CVE-2025-23304)"),
     Key("transformers_weights", _weights, "transformers prefers it over model.safetensors"),
     Key("Regex", pattern, "tokenizers match it against every text (CWE-1333)"),

@@ -1,4 +1,4 @@
-"""What YAML files of known names ask a loader for: MLmodel, conda environments, Kitfiles, bentofiles."""
+"""What YAML files of known names ask a loader for: MLmodel, conda environments, Kitfiles, bentofiles, pipelines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from posixpath import basename
 from typing import Any
 
+from modelguard.formats._config_classes import pyannote
 from modelguard.formats._config_keys import Place
 from modelguard.formats._requirements import asked_to_install
 from modelguard.terms.facts import Fact
@@ -107,6 +108,10 @@ FILES: dict[str, Callable[[Any, Place], Iterator[Fact]]] = {
     "python_env.yaml": _python_env,
     "kitfile": _kitfile,
     "bentofile.yaml": _bento,
+    "config.yaml": pyannote,
+    "config.yml": pyannote,
+    "pipeline.yaml": pyannote,
+    "pipeline.yml": pyannote,
 }
 
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from modelguard.formats._json import objects, read_json
+from modelguard.formats._skops_methods import method_faults
 from modelguard.formats._zip_archive import member_names
 from modelguard.formats.format import SPACES, Clue, Format, Walk
-from modelguard.picklevm.knowledge.lookup import grants_for, hazard_of
+from modelguard.picklevm.knowledge.lookup import grants_for, hazard_of, may_be_kept
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import CHUNK, Content
 from modelguard.terms.facts import Asks, Fact, Header, Import, Malformed
@@ -67,6 +68,8 @@ def _read(content: Content, walk: Walk) -> Iterator[Fact]:
             walk.budget.spend_time()
             if "__loader__" in node or "__class__" in node:
                 yield from _node(node, path, content.location, seen)
+        for detail in method_faults(value):
+            yield Malformed(location=content.location, format=NAME, rule="skops-method", detail=printable(detail))
 
 
 def _node(node: dict[str, Any], path: str, at: Location, seen: set[tuple[str, str, str]]) -> Iterator[Fact]:
@@ -100,8 +103,9 @@ def _import(
         return
     seen.add((NAME, module, name))
     hazard = hazard_of(module, name)
+    grants = grants_for(module, name) if may_be_kept(module, name) else ()  # the rule for its calls is for pickles
     yield Import(
-        location=at, module=module, name=name, profiles=grants_for(module, name) or granted,
+        location=at, module=module, name=name, profiles=grants or granted,
         hazard=hazard.danger if hazard else "", why=hazard.why if hazard else "",
     )  # fmt: skip
 

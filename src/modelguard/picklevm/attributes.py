@@ -17,10 +17,10 @@ METHOD_KEYS = (b"_method", b"_method_")
 # Attributes under which scikit-learn keeps the name of a method that it looks up:
 # https://github.com/scikit-learn/scikit-learn, sklearn/ensemble/_stacking.py, metrics/_scorer.py, multioutput.py,
 # model_selection/_classification_threshold.py
-_NAMING = frozenset(
+NAMING = frozenset(
     b"stack_method stack_method_ response_method _response_method chain_method chain_method_ predict_method".split()
 )
-_METHODS = frozenset(
+METHODS = frozenset(
     b"auto default predict predict_proba predict_log_proba decision_function transform score_samples".split()
 )
 
@@ -42,12 +42,12 @@ def method_lists(state: Raw) -> list[list[Raw]]:
 
 
 def _is_method(name: Raw) -> bool:
-    return name is None or (type(name) is bytes and name in _METHODS)
+    return name is None or (type(name) is bytes and name in METHODS)
 
 
 def _naming(state: Raw) -> Iterator[tuple[bytes, Raw]]:
     for part in state if type(state) is tuple and len(state) == 2 else (state,):
         if type(part) is Table and part.flat is not None:
             for key, value in zip(part.flat[::2], part.flat[1::2], strict=False):
-                if type(key) is bytes and key in _NAMING:
+                if type(key) is bytes and key in NAMING:
                     yield key, value

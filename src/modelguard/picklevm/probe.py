@@ -19,7 +19,7 @@ PROBED = 1 << 20
 """Bytes of opcodes after which something that has decoded so far is taken for a pickle."""
 
 STREAMS = 8
-"""Pickles without effect in a row that are looked behind."""
+"""Pickles without effect in a row after which something is taken for pickles, whatever follows."""
 
 ARRAYS = frozenset({("joblib.numpy_pickle", "NumpyArrayWrapper")})
 
@@ -67,6 +67,7 @@ def is_pickle(content: Content) -> bool:
             at = machine.run(at)
             if at >= content.size:
                 return True
+        return True  # no text begins with so many pickles, and what is behind them has to be looked at as well
     except JoblibArray:
         return False
     except BudgetSpent:

@@ -139,7 +139,7 @@ class Recorder:
             named.fine = ARGUMENTS.get(next(iter(rules)))
         if len(states) == 1:
             named.fine_state = STATES.get(next(iter(states)))
-        if module not in _TENSORS and takes_items(module, name):
+        if module not in _TENSORS and takes_items(module, name, "SETITEMS"):
             named.quiet |= 16
         if not may_be_kept(module, name):
             named.quiet |= ACTS
@@ -297,7 +297,7 @@ class Recorder:
             return
         if made.module in _TENSORS:
             self._build(target, "item-on-tensor", offset, opcode)
-        elif not takes_items(made.module, made.name):
+        elif not takes_items(made.module, made.name, opcode):
             self._build(target, "item-on-object", offset, opcode)
 
 

@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 
+_FILLED_BY = {"APPEND": _states.LISTS, "APPENDS": _states.LISTS, "ADDITEMS": _states.SETS}
+
+
 def grants_for(module: str, name: str) -> tuple[str, ...]:
     """Return the profiles that list exactly this global, in the order of `PROFILES`."""
     return tuple(grant.profile for grant in grants(module, name))
@@ -90,12 +93,13 @@ def may_be_kept(module: str, name: str) -> bool:
     return _arguments.may_be_kept(module, name)
 
 
-def takes_items(module: str, name: str) -> bool:
+def takes_items(module: str, name: str, opcode: str) -> bool:
     """Tell whether a library writes items into what this global makes, or nobody knows what it makes.
 
-    Items set on other objects run whatever code those have for it: one of a file in memory writes to the file.
+    Items set on other objects run whatever code those have for it: one of a file in memory writes to the file, and
+    APPEND calls an attribute `append` that the file has put into an object without such a method.
     """
     rows = grants(module, name)
-    if (module, name) in _states.CONTAINERS:
+    if (module, name) in _FILLED_BY.get(opcode, _states.DICTS):
         return True
     return not any(PROFILES[row.profile].default for row in rows)

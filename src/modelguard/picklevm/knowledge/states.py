@@ -16,12 +16,15 @@ from modelguard.picklevm.knowledge.grants_table import Grant
 from modelguard.picklevm.knowledge.reading import is_bytes, is_empty_hooks, is_none, named, text, wholes, words
 from modelguard.picklevm.values import Global, Result, Sequence, Table, Value
 
-# Granted classes whose instances a pickler fills with items.
-CONTAINERS = frozenset(
+# Granted classes whose instances a pickler fills with items, by the method that the opcodes call: `__setitem__`,
+# `append` or `extend`, `add`. A dict with attributes (`Bunch`) has the others only if the file puts them there.
+LISTS = frozenset({("builtins", "list"), ("collections", "deque")})
+SETS = frozenset({("builtins", "set")})
+DICTS = frozenset(
     (module, name)
     for module, names in {
-        "builtins": "list dict set bytearray",
-        "collections": "OrderedDict defaultdict Counter deque",
+        "builtins": "dict",
+        "collections": "OrderedDict defaultdict Counter",
         "scipy.optimize._optimize": "OptimizeResult",
         "scipy.optimize.optimize": "OptimizeResult",
         "scipy.sparse._dok": "dok_array dok_matrix",
