@@ -10,7 +10,7 @@ from attrs import frozen
 
 from modelguard.reports.report import Background
 from modelguard.terms import facts
-from modelguard.terms.artifact import Snapshot, printable
+from modelguard.terms.artifact import Location, Snapshot, printable
 from modelguard.terms.facts import Fact
 from modelguard.terms.finding import Area, Finding, Severity
 from modelguard.terms.licensing import Licensed
@@ -97,6 +97,12 @@ def named(snapshot: Snapshot) -> str:
     """Return `org/name@1a2b3c4`, printable: the lock's name of a model and the head of its revision."""
     key = printable(snapshot.ref.key)
     return f"{key}@{printable(snapshot.revision[:7])}" if snapshot.revision else key
+
+
+def placed(snapshot: Snapshot, finding: Finding) -> str:
+    """Return the model and the place in it; a finding about the model as a whole has no other place."""
+    model = named(snapshot)
+    return model if finding.location == Location(snapshot.ref.key) else f"{model}: {finding.location}"
 
 
 def license_of(examination: Examination, background: Mapping[str, Background]) -> str:
