@@ -67,7 +67,7 @@ def test_a_source_that_could_not_be_had_tells_its_own_remedy_and_others_a_genera
     gone = Unread(location=Location(REF.key), format="source", reason="no such file", remedy="name another")
     assert found("unread-bytes", gone).message == "could not be had: no such file"
     assert found("unread-bytes", gone).remedy == "name another"
-    assert found("not-examined", gone).remedy == "name another"
+    assert found("not-examined", gone).remedy == ""
     broken = Unread(location=X, format="zip", reason="it is cut off")
     assert found("unread-bytes", broken).message == "not read to the end as zip: it is cut off"
     assert "plainer format" in found("unread-bytes", broken).remedy

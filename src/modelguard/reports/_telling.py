@@ -21,7 +21,7 @@ Sort: TypeAlias = Literal["refused", "noted", "excused"]
 AREAS: tuple[Area, ...] = get_args(Area)
 
 _LOCK_FACTS = (facts.Pinned, facts.Approval, facts.NotLocked, facts.Substituted, facts.IdentityChanged)
-_ASKED_FOR_NOTHING = (facts.Today,)
+_ASKED_FOR_NOTHING = (facts.Today, facts.Digested)
 # Facts of an area show that the area was looked at, even if nothing was found. Modules of terms/ by their last name.
 _AREAS_OF_MODULE: dict[str, tuple[Area, ...]] = {
     "facts": ("content",),
@@ -139,8 +139,11 @@ def bytes_text(size: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def total_size(snapshot: Snapshot) -> int:
-    return sum(artifact.size for artifact in snapshot.artifacts)
+def extent(examination: Examination) -> tuple[int, int]:
+    """Return how many files were looked at, and their bytes; of files that were only hashed, what was hashed."""
+    sizes = [artifact.size for artifact in examination.snapshot.artifacts]
+    sizes = sizes or [fact.size for fact in examination.dossier.all(facts.Digested)]
+    return len(sizes), sum(sizes)
 
 
 def totals(examinations: Sequence[Examination]) -> str:
