@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from modelguard.interception import Interception, intercept
     from modelguard.lock import Lock
     from modelguard.policy.settings import Policy
-    from modelguard.pytest_plugin import assert_approved
+    from modelguard.pytest_plugin import assert_approved as assert_approved  # in no star import: see __all__
     from modelguard.terms.errors import LockError, ModelguardError, ModelRefused, PolicyError, RefError
 
 _HOME = {
@@ -35,6 +35,7 @@ _HOME = {
     "RefError": "modelguard.terms.errors",
 }
 
+# `from modelguard import *` must work where pytest is not: assert_approved, which needs it, is imported by its name.
 __all__ = [
     "Interception",
     "Lock",
@@ -44,7 +45,6 @@ __all__ = [
     "Policy",
     "PolicyError",
     "RefError",
-    "assert_approved",
     "examine",
     "guarded",
     "guarded_load",
@@ -66,7 +66,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_HOME})
 
 
 def _start_interception() -> None:

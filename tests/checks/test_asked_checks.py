@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from repository_builders import facts_of
 
 from modelguard._registry import parts
-from modelguard.checks._asked import acceptance
+from modelguard.checks._remedies import acceptance
 from modelguard.checks.check import Check
-from modelguard.terms.artifact import LocalRef, Location, Snapshot
+from modelguard.terms.artifact import HubRef, LocalRef, Location, Snapshot
 from modelguard.terms.facts import Asks, Dossier, Fact, Permission, Secret
 from modelguard.terms.finding import Finding, Severity
 
 HERE = Location("config.json")
+DOSSIER = Dossier(snapshot=Snapshot(ref=HubRef("org", "name", "v1")), facts=())
 
 CHECK_OF: dict[str, str] = {
     "remote-code": "remote-code",
@@ -129,9 +130,9 @@ def test_names_are_escaped_for_a_terminal() -> None:
 
 @pytest.mark.parametrize("name", ["*", "a*b", "[x]", "a?b", "'; echo pwned #", "$(echo pwned)", "-x", "a b", "…"])
 def test_the_command_accepts_this_name_and_no_other(name: str) -> None:
-    command = acceptance("remote-code", name)
+    command = acceptance(DOSSIER, "remote-code", name)
     words = shlex.split(command)
-    assert words[:4] == ["modelguard", "lock", "REF", "--accept"]
+    assert words[:4] == ["modelguard", "lock", "org/name@v1", "--accept"]
     assert len(words) == 7
     check, _, pattern = words[4].partition(":")
     assert check == "remote-code"
@@ -143,7 +144,7 @@ def test_the_command_accepts_this_name_and_no_other(name: str) -> None:
 @settings(deadline=5000)
 @given(st.text(min_size=1))
 def test_the_command_is_one_command_for_any_name(name: str) -> None:
-    words = shlex.split(acceptance("remote-code", name))
+    words = shlex.split(acceptance(DOSSIER, "remote-code", name))
     assert len(words) == 7
     assert fnmatchcase(name, words[4].removeprefix("remote-code:"))
 

@@ -169,3 +169,15 @@ def test_the_shell_can_complete_commands(tmp_path: Path) -> None:
     }
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert "plain,discover" in done.stdout
+
+
+def test_a_changed_file_is_refused_by_the_lock_and_no_area_that_was_not_looked_at_is_called_ok(tmp_path: Path) -> None:
+    (tmp_path / "m.pkl").write_bytes(tiny_pickle())
+    run(tmp_path, "lock", "m.pkl")
+    (tmp_path / "m.pkl").write_bytes(tiny_pickle() + b" ")
+    shown = run(tmp_path, "check", code=1).stdout
+    size = len(tiny_pickle()) + 1
+    assert f"REFUSED  file:m.pkl  (1 file, {size} B)" in shown
+    assert "lock FAILED (1)\n" in shown
+    assert "content ok" not in shown
+    assert "modelguard lock --upgrade file:m.pkl" in " ".join(shown.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pty
@@ -10,8 +11,10 @@ import re
 import runpy
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -19,7 +22,7 @@ import click
 import pytest
 
 from modelguard.testing import LocalHub, tiny_model
-from modelguard.testing.models import tiny_pickle, tiny_safetensors
+from modelguard.testing.models import calling_pickle, tiny_pickle, tiny_safetensors
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "modelguard"]
@@ -247,3 +250,52 @@ def test_no_help_is_wider_than_the_terminal(width: int) -> None:
     for name, command in leaves():
         context = click.Context(command, info_name=f"modelguard {name}", terminal_width=width)
         assert max(map(len, command.get_help(context).splitlines())) <= width, name
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8"])
+def test_a_refusal_is_seen_in_any_encoding(home: Path, encoding: str) -> None:
+    (home / "bad\u20ac.pkl").write_bytes(calling_pickle("os", "system", "echo pwned"))
+    done = subprocess.run(
+        [*COMMAND, "scan", "bad\u20ac.pkl"], cwd=home, capture_output=True, timeout=120, check=False,
+        env=environment(home, PYTHONIOENCODING=encoding, PYTHONUTF8="0"),
+    )  # fmt: skip
+    assert done.returncode == 1
+    shown = done.stdout.decode(encoding)
+    assert "os.system" in shown
+    assert ("1 examined - 0 allowed" if encoding == "ascii" else "1 examined \u00b7 0 allowed") in shown
+    assert ("     \u2192 " if encoding == "utf-8" else "     -> ") in shown
+    assert b"fault" not in done.stderr
+
+
+def test_a_dumb_terminal_gets_no_colours(home: Path) -> None:
+    primary, secondary = pty.openpty()
+    try:
+        subprocess.run(
+            [*COMMAND, "scan", "good.pkl"], cwd=home, stdout=secondary, stderr=secondary, timeout=120, check=True,
+            env={**environment(home), "TERM": "dumb"},
+        )  # fmt: skip
+        shown = os.read(primary, 65536)
+    finally:
+        os.close(primary)
+        os.close(secondary)
+    assert b"ALLOWED" in shown
+    assert b"\x1b" not in shown
+
+
+def test_a_page_fits_a_terminal_and_keeps_its_words(home: Path) -> None:
+    whole = run(home, "explain", "dangerous-call").stdout
+    primary, secondary = pty.openpty()
+    fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 70, 0, 0))
+    try:
+        clean = {name: value for name, value in environment(home).items() if name not in {"COLUMNS", "LINES"}}
+        subprocess.run(
+            [*COMMAND, "explain", "dangerous-call"], cwd=home, stdout=secondary, timeout=120, check=True, env=clean
+        )
+        shown = os.read(primary, 65536).decode()
+    finally:
+        os.close(primary)
+        os.close(secondary)
+    assert shown.split() == whole.split()
+    told = shown.partition("Example")[0].splitlines()
+    assert max(map(len, told)) <= 70
+    assert all(len(line) > 50 for line in told if line.startswith("    ") and not line.endswith("."))

@@ -10,7 +10,7 @@ import pytest
 
 from modelguard import ModelRefused, guarded_load, verified_snapshot
 from modelguard.guard import Gate, Wish, pin
-from modelguard.terms.errors import Renamed, SourceError, Unreachable
+from modelguard.terms.errors import LoaderError, RefError, Renamed, SourceError, Unreachable
 from modelguard.testing import LocalHub, Repository, tiny_model
 from modelguard.testing.models import calling_pickle
 
@@ -174,3 +174,39 @@ def test_only_chosen_files_are_locked_and_laid_out(repository: Repository, lock_
     with verified_snapshot("acme/tiny") as path:
         assert not (path / "README.md").exists()
     assert lock_model("acme/tiny") == entry
+
+
+def test_a_revision_that_keeping_the_entry_would_pass_over_is_not_ignored(
+    repository: Repository, lock_model: Locker
+) -> None:
+    first = repository.head
+    repository.tag("v1")
+    lock_model("acme/tiny")
+    repository.commit({"README.md": b"# newer"})
+    gate = Gate.open()
+    existing = gate.require_lock().entries["acme/tiny"]
+    for kept in ("acme/tiny", "acme/tiny@main", f"acme/tiny@{first}"):
+        assert pin(gate.canonical(kept), gate, Wish(), existing)[0].revision == first
+    for other in ("v1", "v9", repository.head):
+        with pytest.raises(RefError, match="the lock has acme/tiny at main") as problem:
+            pin(gate.canonical(f"acme/tiny@{other}"), gate, Wish(), existing)
+        assert problem.value.remedy == f"modelguard lock --upgrade acme/tiny@{other}"
+    moved, _ = pin(gate.canonical(f"acme/tiny@{repository.head}"), gate, Wish(upgrade=True), existing)
+    assert moved.revision == repository.head
+
+
+def test_a_file_that_the_model_does_not_have_is_answered_with_those_it_has(
+    repository: Repository, lock_model: Locker
+) -> None:
+    lock_model("acme/tiny")
+    with pytest.raises(LoaderError, match=r"acme/tiny has no file 'model\.bin'") as problem:
+        guarded_load("acme/tiny", file="model.bin")
+    assert "model.safetensors" in problem.value.remedy
+
+
+def test_a_refusal_names_the_model_once(repository: Repository, lock_model: Locker) -> None:
+    with pytest.raises(ModelRefused) as refused:
+        load()
+    assert refused.value.message == "acme/tiny: not-locked: there is no lock at " + str(
+        Path("modelguard.lock").absolute()
+    )

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from loaders_builders import SOURCE, handover
 
 from modelguard._registry import parts
-from modelguard.loaders import _files
+from modelguard.loaders import _entry, _files
 from modelguard.loaders._entry import Package, require
 from modelguard.loaders.choose import choose, written
-from modelguard.loaders.loader import Loader
+from modelguard.loaders.loader import Handover, Loader
 from modelguard.terms.errors import LoaderError
+from modelguard.testing.models import tiny_safetensors
 
 REPOSITORY = {"config.json": ("json",), "model.safetensors": ("safetensors",), "README.md": ("text",)}
 TOKENIZER = {"tokenizer.json": ("json",), "tokenizer_config.json": ("json",)}
@@ -157,3 +159,14 @@ def test_several_files_of_the_loaders_format_are_a_question_for_the_user(tmp_pat
         LOADER.load(none)
     only = type(given)(root=tmp_path, file=None, formats={"a.pkl": ()}, imports={})
     assert LOADER.load(only) is None
+
+
+def test_tensors_as_arrays_need_numpy_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "m.safetensors").write_bytes(tiny_safetensors())
+    monkeypatch.setattr(_entry, "find_spec", lambda name: None if name == "numpy" else find_spec(name))
+    loader, target = choose({"m.safetensors": ("safetensors",)}, "m.safetensors", "safetensors.numpy")
+    formats = {"m.safetensors": ("safetensors",)}
+    handed = Handover(root=tmp_path, file=tmp_path / "m.safetensors", formats=formats, imports={}, target=target)
+    with pytest.raises(LoaderError, match=r"loader safetensors\.numpy needs the package numpy") as problem:
+        loader.load(handed)
+    assert problem.value.remedy == "pip install 'numpy'"

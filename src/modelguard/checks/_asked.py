@@ -5,12 +5,11 @@ Each check judges one kind of permission, so that nothing is judged twice.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
-from glob import escape
 
 from attrs import field, frozen
 
+from modelguard.checks._remedies import acceptance
 from modelguard.terms.artifact import printable
 from modelguard.terms.facts import Asks, Dossier, Permission
 from modelguard.terms.finding import Finding, Severity
@@ -45,20 +44,10 @@ def findings_of(dossier: Dossier, judgement: Judgement) -> Iterator[Finding]:
                 severity=_severity(fact, judgement),
                 location=fact.location,
                 message=_message(fact, judgement),
-                remedy=_remedy(fact, judgement),
+                remedy=_remedy(dossier, fact, judgement),
                 subject=fact.name,
                 profiles=fact.profiles,
             )
-
-
-def acceptance(check: str, subject: str) -> str:
-    """Return the command that accepts one finding.
-
-    The subject is another's text: it is escaped as the pattern that `--accept` takes, then quoted for a shell.
-    Characters that do not print stand as `?`, which matches any one character.
-    """
-    pattern = "".join(character if character.isprintable() else "?" for character in escape(subject))
-    return f"modelguard lock REF --accept {shlex.quote(f'{check}:{pattern}')} --reason TEXT"
 
 
 def _severity(fact: Asks, judgement: Judgement) -> Severity:
@@ -72,9 +61,9 @@ def _message(fact: Asks, judgement: Judgement) -> str:
     return f"{sentence}: {_shown(fact.detail)}" if fact.detail else sentence
 
 
-def _remedy(fact: Asks, judgement: Judgement) -> str:
+def _remedy(dossier: Dossier, fact: Asks, judgement: Judgement) -> str:
     grant = f"enable the profile {fact.profiles[0]}, or " if fact.profiles else ""
-    return f"{judgement.advice}; to accept it: {grant}{acceptance(judgement.check, fact.name)}"
+    return f"{judgement.advice}; to accept it: {grant}{acceptance(dossier, judgement.check, fact.name)}"
 
 
 def _shown(text: str) -> str:

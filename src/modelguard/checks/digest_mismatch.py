@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.checks._remedies import upgrade
 from modelguard.checks.check import Check
 from modelguard.terms.facts import Digested, Dossier, Pinned, Substituted
 from modelguard.terms.finding import Finding, Severity
@@ -27,18 +28,18 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     for fact in dossier.all(Digested):
         pin = pinned.get(fact.location.path)
         if pin is not None and (pin.digest, pin.size) != (fact.digest, fact.size):
-            yield _finding(fact, f"expected {pin.digest}, found {fact.digest}", str(fact.digest))
+            yield _finding(dossier, fact, f"expected {pin.digest}, found {fact.digest}", str(fact.digest))
     for swap in dossier.all(Substituted):
-        yield _finding(swap, f"expected {swap.expected}, found {swap.found}", swap.found)
+        yield _finding(dossier, swap, f"expected {swap.expected}, found {swap.found}", swap.found)
 
 
-def _finding(fact: Digested | Substituted, difference: str, found: str) -> Finding:
+def _finding(dossier: Dossier, fact: Digested | Substituted, difference: str, found: str) -> Finding:
     return CHECK.finding(
         severity=Severity.CRITICAL,
         location=fact.location,
         subject=found,
         message=f"{difference}: these are not the bytes that were approved",
-        remedy="find out who changed the file; if the change is wanted, review it: modelguard lock --upgrade REF",
+        remedy=f"find out who changed the file; if the change is wanted, review it: {upgrade(dossier)}",
     )
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.checks._remedies import upgrade
 from modelguard.checks.check import Check
 from modelguard.terms.artifact import Location
 from modelguard.terms.facts import Digested, Dossier, Pinned, Substituted
@@ -29,18 +30,18 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
     found = {fact.location.path for fact in dossier.all(Digested)}
     found |= {fact.location.path for fact in dossier.all(Substituted)}
     for path in sorted(found - pinned):
-        yield _finding(path, "is not in the lock: nobody has approved this file")
+        yield _finding(dossier, path, "is not in the lock: nobody has approved this file")
     for path in sorted(pinned - found):
-        yield _finding(path, "is in the lock and is missing here")
+        yield _finding(dossier, path, "is in the lock and is missing here")
 
 
-def _finding(path: str, message: str) -> Finding:
+def _finding(dossier: Dossier, path: str, message: str) -> Finding:
     return CHECK.finding(
         severity=Severity.HIGH,
         location=Location(path),
         subject=path,
         message=message,
-        remedy="restore the files that were approved, or review the change: modelguard lock --upgrade REF",
+        remedy=f"restore the files that were approved, or review the change: {upgrade(dossier)}",
     )
 
 

@@ -30,6 +30,8 @@ from modelguard.terms.facts import (
 )
 from modelguard.terms.finding import Finding, Severity
 
+_REMEDY = "name a file or directory that holds a model"
+
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report artifacts about which no fact says what they are, and a snapshot without artifacts."""
@@ -40,16 +42,20 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
             yield _finding(artifact.path, "was not looked into")
     known = dossier.first(Digested) or dossier.first(NotLocked) or dossier.first(Substituted)
     if not dossier.snapshot.artifacts and not dossier.snapshot.trouble and not known:
-        yield _finding(dossier.snapshot.ref.key, "holds no file that could be examined")
+        unreached = next((fact for fact in dossier.all(Unread) if fact.format == "source"), None)
+        if unreached is None:
+            yield _finding(dossier.snapshot.ref.key, "holds no file that could be examined")
+        else:
+            yield _finding(dossier.snapshot.ref.key, "nothing of it was examined", remedy="")  # unread-bytes says why
 
 
-def _finding(path: str, message: str) -> Finding:
+def _finding(path: str, message: str, remedy: str = _REMEDY) -> Finding:
     return CHECK.finding(
         severity=Severity.HIGH,
         location=Location(path),
         subject=path,
         message=message,
-        remedy="name a file or directory that holds a model",
+        remedy=remedy,
     )
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.checks._remedies import named, upgrade
 from modelguard.checks.check import Check
 from modelguard.terms.facts import Asks, Dossier, Earlier, Fact, Import, Pinned
 from modelguard.terms.finding import Finding, Severity
@@ -37,7 +38,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
             location=fact.location,
             subject=name,
             message=f"asks for {name}, which the lock does not record",
-            remedy="look at what is new, then record it: modelguard lock --upgrade REF",
+            remedy=f"look at what is new, then record it: {upgrade(dossier)}",
         )
 
 
@@ -56,7 +57,7 @@ def _beyond_the_approved(dossier: Dossier) -> Iterator[Finding]:
             location=fact.location,
             subject=name,
             message=f"asks for {name}, which the approved revision did not",
-            remedy="look at what is new before you record this revision; modelguard diff REF shows all that changed",
+            remedy=f"before you record this revision, see what is new: modelguard diff {named(dossier)}",
         )
 
 

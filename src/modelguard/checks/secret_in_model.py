@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelguard.checks._asked import acceptance
+from modelguard.checks._remedies import acceptance
 from modelguard.checks.check import Check
 from modelguard.terms.artifact import printable
 from modelguard.terms.facts import Dossier, Secret
@@ -33,7 +33,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
             severity=Severity.MEDIUM if fact.kind in _ENDANGERS_MODEL else Severity.LOW,
             location=fact.location,
             message=f"Looks like a credential ({printable(fact.kind)}): {printable(fact.sample)}",
-            remedy=f"tell the author, who has to revoke it; to accept it: {acceptance(CHECK.name, fact.kind)}",
+            remedy=f"tell the author, who has to revoke it; to accept it: {acceptance(dossier, CHECK.name, fact.kind)}",
             subject=fact.kind,
             confidence="likely",
         )

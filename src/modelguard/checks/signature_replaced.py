@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.checks._remedies import upgrade
 from modelguard.checks.check import Check
 from modelguard.terms.facts import Digested, Dossier, Pinned
 from modelguard.terms.finding import Finding, Severity
@@ -35,7 +36,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
             location=signed.location,
             subject=str(signed.payload),
             message=f"signs {signed.payload}, but {pinned.payload} was locked",
-            remedy="compare the two with the publisher's account of them, then: modelguard lock --upgrade REF",
+            remedy=f"compare the two with the publisher's account of them, then: {upgrade(dossier)}",
         )
 
 

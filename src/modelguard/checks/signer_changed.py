@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.checks._remedies import upgrade
 from modelguard.checks.check import Check
 from modelguard.terms.facts import Dossier
 from modelguard.terms.finding import Finding, Severity
@@ -33,7 +34,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
             location=pinned.location,
             subject=pinned.identity,
             message=f"was signed by {pinned.identity} when it was locked, and is now {now}",
-            remedy="ask the publisher whether they sign differently now; if so: modelguard lock --upgrade REF",
+            remedy=f"ask the publisher whether they sign differently now; if so: {upgrade(dossier)}",
         )
 
 

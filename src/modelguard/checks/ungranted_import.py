@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelguard.checks._asked import acceptance
+from modelguard.checks._remedies import acceptance
 from modelguard.checks.check import Check
 from modelguard.terms.artifact import printable
 from modelguard.terms.facts import Dossier, Import
@@ -36,7 +36,9 @@ _SEVERITY: dict[str, Severity] = {
     "import-side-effect": Severity.HIGH,
 }
 
-_DANGEROUS = "do not load this file; ask its author for safetensors, or look at what it does with `modelguard scan`"
+_DANGEROUS = (
+    "do not load this file; ask its author for safetensors, or look at what it does with `modelguard scan --trace`"
+)
 _UNKNOWN = (
     "if you know and trust this name, run `{command}`; otherwise ask for safetensors or run `modelguard convert FILE`"
 )
@@ -50,7 +52,7 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
             severity=_severity(fact),
             location=fact.location,
             message=_message(fact, name),
-            remedy=_remedy(fact),
+            remedy=_remedy(dossier, fact),
             subject=fact.qualified,
             profiles=fact.profiles,
         )
@@ -70,12 +72,12 @@ def _message(fact: Import, name: str) -> str:
     return f"The file looks up {name}, and nobody has said that this name only builds data."
 
 
-def _remedy(fact: Import) -> str:
+def _remedy(dossier: Dossier, fact: Import) -> str:
     if fact.hazard:
         return _DANGEROUS
     if fact.profiles:
         return _PROFILE.format(profiles=", ".join(f'"{profile}"' for profile in fact.profiles))
-    return _UNKNOWN.format(command=acceptance(CHECK.name, fact.qualified))
+    return _UNKNOWN.format(command=acceptance(dossier, CHECK.name, fact.qualified))
 
 
 CHECK = Check(name="ungranted-import", area="content", ask=ask)

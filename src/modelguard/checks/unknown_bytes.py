@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.checks._remedies import acceptance
 from modelguard.checks.check import Check
 from modelguard.terms.facts import Dossier, Opaque, RawNumbers
 from modelguard.terms.finding import Finding, Severity
@@ -40,7 +41,8 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
             location=fact.location,
             subject=fact.location.path,
             message=f"{fact.size} bytes of no known format{start}",
-            remedy="leave it out with modelguard lock REF --exclude PATH, or accept it with --accept and a reason",
+            remedy=f"leave it out with --exclude when it is locked; if you know what it is: "
+            f"{acceptance(dossier, CHECK.name, fact.location.path)}",
         )
 
 

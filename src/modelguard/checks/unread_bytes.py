@@ -19,6 +19,9 @@ from modelguard.checks.check import Check
 from modelguard.terms.facts import Dossier, Unread
 from modelguard.terms.finding import Finding, Severity
 
+_HOW = {"source": "could not be had", "": "not read to the end"}
+"""How a finding begins where no format was at work; all others name the format."""
+
 
 def ask(dossier: Dossier) -> Iterator[Finding]:
     """Report everything that was not read to its end."""
@@ -27,8 +30,8 @@ def ask(dossier: Dossier) -> Iterator[Finding]:
             severity=Severity.HIGH,
             location=fact.location,
             subject=fact.format,
-            message=f"not read to the end as {fact.format}: {fact.reason}",
-            remedy="mend the file or use a version in a plainer format, such as safetensors",
+            message=f"{_HOW.get(fact.format, f'not read to the end as {fact.format}')}: {fact.reason}",
+            remedy=fact.remedy or "mend the file or use a version in a plainer format, such as safetensors",
         )
 
 

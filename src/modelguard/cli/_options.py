@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from modelguard.cli._speaking import is_dumb
+
 if TYPE_CHECKING:
     from modelguard.guard import Gate
     from modelguard.lock import Entry
@@ -147,4 +149,4 @@ def terminal_width() -> int:
 
 
 def _colour(output: Path | None) -> bool:
-    return output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ and not is_dumb()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -43,6 +46,34 @@ def is_quiet() -> bool:
     """Tell whether this run is to be quiet."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.meta.get(_QUIET))
+
+
+def is_dumb() -> bool:
+    """Tell whether the terminal says that it only prints: no colours, no lines drawn over."""
+    return os.environ.get("TERM") == "dumb"
+
+
+_PLAIN = str.maketrans({"·": "-", "→": "->", "…": "...", "»": ">", "─": "-", "–": "-", "└": "`", "“": '"', "”": '"'})
+_ERRORS = "modelguard-plain"
+
+
+def speak_in_any_encoding() -> None:
+    """Let what a terminal's encoding lacks (LC_ALL=POSIX, an old code page) be printed in other signs.
+
+    The signs of our own reports have plain ones in their place, all others are escaped. Without this, a report would
+    end in an error of encoding, and a refusal would not be seen.
+    """
+    codecs.register_error(_ERRORS, _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors=_ERRORS)
+
+
+def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_PLAIN)
+    return text.encode(error.encoding, "backslashreplace"), error.end
 
 
 def note(message: str) -> None:

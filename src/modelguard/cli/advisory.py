@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from modelguard.cli._speaking import note
+from modelguard.cli._speaking import json_option, note, tell_json
 from modelguard.cli.command import Subcommand
 from modelguard.terms.advisory_kinds import KINDS
 
@@ -68,22 +68,26 @@ def new(into: Path | None, **options: Any) -> int:
     short_help="Check records against the rules of OSV", epilog="Example: modelguard advisory validate feeds/own"
 )
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
-def validate(path: Path) -> int:
+@json_option
+def validate(path: Path, as_json: bool) -> int:
     """Check every record of PATH, a file, a directory or a zip archive, against the rules of OSV."""
     from modelguard.advisories.feeds import documents  # only once the command runs
     from modelguard.advisories.fields import RecordFault
     from modelguard.advisories.record import parse_record
 
-    good = bad = 0
+    good, faults = 0, []
     for name, data in documents(path):
         try:
             parse_record(data)
             good += 1
         except RecordFault as fault:
-            bad += 1
-            click.echo(f"{name}: {fault.message}")
-    note(f"{good} valid, {bad} not")
-    if bad:
+            faults.append({"record": str(name), "message": fault.message})
+    if as_json:
+        tell_json("validation", {"valid": good, "faults": faults})
+    else:
+        click.echo("".join(f"{one['record']}: {one['message']}\n" for one in faults), nl=False)
+        note(f"{good} valid, {len(faults)} not")
+    if faults:
         return _REFUSED
     return 0 if good else _INCOMPLETE
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
@@ -29,8 +32,9 @@ def explain(check: str | None, as_json: bool) -> int:
         tell_json("checks", {"checks": [_as_object(known[name]) for name in sorted(known)]})
         return 0
     if check is None:
+        width = max(map(len, known))
         for name in sorted(known):
-            say(f"{name:24} {known[name].page.splitlines()[0]}", indent=25)
+            say(f"{name:{width}}  {known[name].page.splitlines()[0]}", indent=width + 2)
         return 0
     if check not in known:
         close = get_close_matches(check, known, n=1)
@@ -38,8 +42,22 @@ def explain(check: str | None, as_json: bool) -> int:
     if as_json:
         tell_json("check", _as_object(known[check]))
         return 0
-    click.echo(f"{check}  ({known[check].area})\n\n{known[check].page.strip()}")
+    click.echo(f"{check}  ({known[check].area})\n")
+    page = known[check].page.strip()
+    for line in _paragraphs(page) if sys.stdout.isatty() else page.splitlines():
+        say(line, indent=len(line) - len(line.lstrip()))
     return 0
+
+
+def _paragraphs(page: str) -> Iterator[str]:
+    """Yield a page with each indented paragraph as one line, which a terminal breaks; the example stays as it is."""
+    text, heading, example = page.partition("\nExample\n")
+    for indent, lines in groupby(text.splitlines(), key=lambda line: len(line) - len(line.lstrip())):
+        if indent:
+            yield " " * indent + " ".join(line.strip() for line in lines)
+        else:
+            yield from lines
+    yield from (heading + example).splitlines()
 
 
 def _as_object(check: Check) -> dict[str, str]:

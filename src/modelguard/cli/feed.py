@@ -11,7 +11,7 @@ import click
 
 from modelguard.cli._options import gate_options, open_gate
 from modelguard.cli._progress import bars
-from modelguard.cli._speaking import note
+from modelguard.cli._speaking import json_option, note, tell_json
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -33,30 +33,49 @@ def feed() -> None:
 @feed.command(
     short_help="Show records, age and signer of each feed", name="list", epilog="Example: modelguard feed list"
 )
+@json_option
 @gate_options
-def show(**options: Any) -> int:
+def show(as_json: bool, **options: Any) -> int:
     """Show the feeds of the policy: records, age, signer, and what could not be read."""
+    gate = open_gate(options)
+    rows = [_row(one, gate) for one in _feeds(gate, ())]
+    if as_json:
+        tell_json("feeds", {"feeds": rows})
+    for row in () if as_json else rows:
+        if row["error"]:
+            click.echo(f"{row['name']}: {row['path']}: cannot be used: {row['error']}")
+            continue
+        days = row["age_days"]
+        age = "own" if not row["url"] else "of unknown age" if days is None else f"{days} days old"
+        signed = f", signed by {row['signed_by']}" if row["signed_by"] else ""
+        click.echo(f"{row['name']}: {row['path']}: {row['records']} records, {age}{signed}")
+        if row["skipped"]:
+            click.echo(f"  {row['skipped']} left out; {row['first_skipped']}")
+    return _INCOMPLETE if any(row["error"] for row in rows) else 0
+
+
+def _row(one: Feed, gate: Gate) -> dict[str, Any]:
+    """Return what is known of one feed; of one that cannot be used, why."""
     from modelguard.collectors.asking_feeds import open_feed  # only once the command runs
     from modelguard.terms.errors import ModelguardError, PolicyError
 
-    gate = open_gate(options)
-    code = 0
-    for one in _feeds(gate, ()):
-        try:
-            with ExitStack() as stack:
-                opened = open_feed(one, _case(gate), stack)
-        except PolicyError:
-            raise
-        except ModelguardError as error:
-            click.echo(f"{one.name}: {one.path}: cannot be used: {error}")
-            code = _INCOMPLETE
-            continue
-        age = "own" if not one.url else "of unknown age" if opened.age_days is None else f"{opened.age_days} days old"
-        signed = f", signed by {opened.signed_by}" if opened.signed_by else ""
-        click.echo(f"{one.name}: {one.path}: {opened.extent.records} records, {age}{signed}")
-        if opened.extent.skipped:
-            click.echo(f"  {opened.extent.skipped} left out; {opened.extent.first_skipped}")
-    return code
+    row: dict[str, Any] = {"name": one.name, "path": one.path, "url": one.url or None, "error": None}
+    try:
+        with ExitStack() as stack:
+            opened = open_feed(one, _case(gate), stack)
+    except PolicyError:
+        raise
+    except ModelguardError as error:
+        return {**row, "error": str(error)}
+    return {
+        **row,
+        "records": opened.extent.records,
+        "newest": opened.extent.newest or None,
+        "age_days": opened.age_days,
+        "signed_by": opened.signed_by or None,
+        "skipped": opened.extent.skipped,
+        "first_skipped": opened.extent.first_skipped or None,
+    }
 
 
 @feed.command(short_help="Fetch feeds and index them", epilog="Example: modelguard feed update pypi")

@@ -8,7 +8,7 @@ import click
 
 from modelguard.cli._options import REFUSED, gate_options, open_gate
 from modelguard.cli._progress import bars
-from modelguard.cli._speaking import say
+from modelguard.cli._speaking import json_option, say, tell_json
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -26,24 +26,30 @@ if TYPE_CHECKING:
     epilog="Example: modelguard license org/name",
 )
 @click.argument("refs", nargs=-1, required=True)
+@json_option
 @gate_options
-def license_(refs: tuple[str, ...], **options: Any) -> int:
+def license_(refs: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Show the license of models, what it rests on, and the tree of base models with what each imposes.
 
     Of a Hub repository only the files that speak of licenses are fetched. The exit code is 1 when the policy refuses a
     license.
     """
-    from modelguard.terms.licensing import DISCLAIMER  # only once the command runs
+    from modelguard.cli._license_json import license_object  # only once the command runs
+    from modelguard.terms.licensing import DISCLAIMER
 
-    refused = False
+    refused, models = False, []
     for ref in refs:
         with bars() as progress:
             gate = open_gate(options, progress=progress)
             examination = _examine(gate.canonical(ref), gate)
-        for line in _lines(examination):
+        models.append(license_object(examination, refused=_is_refused(examination)))
+        for line in () if as_json else _lines(examination):
             say(line)
         refused = refused or _is_refused(examination)
-    say(f"note: {DISCLAIMER}")
+    if as_json:
+        tell_json("licenses", {"models": models, "note": DISCLAIMER})
+    else:
+        say(f"note: {DISCLAIMER}")
     return REFUSED if refused else 0
 
 

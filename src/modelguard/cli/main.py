@@ -16,7 +16,7 @@ import click
 
 from modelguard import __version__
 from modelguard._registry import parts
-from modelguard.cli._speaking import loudness, say
+from modelguard.cli._speaking import loudness, say, speak_in_any_encoding
 from modelguard.cli.command import SectionedGroup, Subcommand
 from modelguard.terms.errors import (
     LoaderError,
@@ -76,6 +76,7 @@ def _leave_threads(code: int) -> NoReturn:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
+    speak_in_any_encoding()
     try:
         code = application().main(arguments, prog_name="modelguard", standalone_mode=False)
     except ModelguardError as error:

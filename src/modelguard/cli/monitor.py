@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelguard.cli._options import INCOMPLETE, REFUSED, emit, gate_options, open_gate
-from modelguard.cli._speaking import is_quiet
+from modelguard.cli._speaking import is_dumb, is_quiet
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def monitor(refs: tuple[str, ...], **options: Any) -> int:
         budget=options["max_requests"],
         patience=wait.total_seconds() if wait else 0.0,
         remind=span(options["remind"], "--remind"),
-        step=_step if sys.stderr.isatty() and not is_quiet() else _silent,
+        step=_step if sys.stderr.isatty() and not is_quiet() and not is_dumb() else _silent,
     )
     if interval is None:
         return _once(made, gate, refs, options)

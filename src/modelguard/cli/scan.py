@@ -85,7 +85,7 @@ def _examined(target: str, gate: Gate, unreached: list[str], *, remote: bool) ->
     except SourceError as error:
         unreached.append(str(error))
         ref = gate.canonical(target)
-        unread = Unread(location=Location(ref.key), format="source", reason=error.message)
+        unread = Unread(location=Location(ref.key), format="source", reason=error.message, remedy=error.remedy)
         return examine_snapshot(Snapshot(ref=ref), gate, collectors=(), facts=(unread,))
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelguard.cli._speaking import note
+from modelguard.cli._speaking import json_option, note, tell_json
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
-    from modelguard.terms.provenance import Provenance
+    from modelguard.terms.provenance import Provenance, TrustedRootFile
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _REFUSED = 1
@@ -27,31 +27,52 @@ def trust() -> None:
 @trust.command(short_help="Show each root with the keys in it", epilog="Example: modelguard trust show")
 @click.argument("name", required=False)
 @click.option("--policy", type=_FILE, help="Policy file.")
-def show(name: str | None, policy: Path | None) -> int:
+@json_option
+def show(name: str | None, policy: Path | None, as_json: bool) -> int:
     """Show the roots of the policy: file, digest, age, and every key in them."""
+    provenance, home = _provenance(policy)
+    chosen = [root for root in provenance.roots if name in {None, root.name}]
+    if not chosen:
+        add = f"modelguard trust add {name or 'sigstore'} writes one"
+        raise click.UsageError(f"the policy has no [trust.{name or 'NAME'}]; {add}")
+    rows = [_row(root, home) for root in chosen]
+    if as_json:
+        tell_json("roots", {"roots": rows})
+    for row in () if as_json else rows:
+        click.echo(f"{row['name']}: {row['file']}, updated {row['updated'] or 'unknown'}")
+        if row["error"]:
+            click.echo(f"  {row['error']}")
+            continue
+        click.echo(f"  sha256:{row['sha256']}" + ("" if row["pinned"] else f": NOT the pinned {row['expected']}"))
+        for line in row["keys"]:
+            click.echo(f"  {line}")
+    return 0 if all(row["pinned"] for row in rows) else _REFUSED
+
+
+def _row(root: TrustedRootFile, home: Path) -> dict[str, Any]:
+    """Return what is in the file of a root, and whether it is the one that the policy pins."""
     from modelguard.signatures.roots import describe_root, digest_of  # only once the command runs
     from modelguard.signatures.trust import read_trusted
     from modelguard.terms.errors import SignatureError
 
-    provenance, home = _provenance(policy)
-    chosen = [root for root in provenance.roots if name in {None, root.name}]
-    if not chosen:
-        raise click.UsageError(f"the policy has no [trust.{name or 'NAME'}]; modelguard trust add writes one")
-    code = 0
-    for root in chosen:
-        updated = root.updated.isoformat() if root.updated else "unknown"
-        click.echo(f"{root.name}: {root.file}, updated {updated}")
-        try:
-            data, _ = read_trusted(home / root.file, root.file)
-            same = digest_of(data) == root.sha256
-            click.echo(f"  {digest_of(data)}" + ("" if same else f": NOT the pinned {root.sha256}"))
-            for line in describe_root(data):
-                click.echo(f"  {line}")
-        except SignatureError as error:
-            click.echo(f"  {error}")
-            same = False
-        code = code if same else _REFUSED
-    return code
+    row: dict[str, Any] = {
+        "name": root.name,
+        "file": str(root.file),
+        "updated": root.updated.isoformat() if root.updated else None,
+        "expected": str(root.sha256),
+    }
+    try:
+        data, _ = read_trusted(home / root.file, root.file)
+        digest = digest_of(data)
+        return {
+            **row,
+            "sha256": digest.hex,
+            "pinned": digest == root.sha256,
+            "keys": list(describe_root(data)),
+            "error": None,
+        }
+    except SignatureError as error:
+        return {**row, "sha256": None, "pinned": False, "keys": [], "error": str(error)}
 
 
 @trust.command(short_help="Add a root from a file, or the public one", epilog="Example: modelguard trust add sigstore")

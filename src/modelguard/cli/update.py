@@ -11,7 +11,7 @@ import click
 from modelguard.cli._deciding import known
 from modelguard.cli._options import INCOMPLETE, REFUSED, emit, gate_options, open_gate
 from modelguard.cli._progress import bars
-from modelguard.cli._speaking import note
+from modelguard.cli._speaking import json_option, note, tell_json
 from modelguard.cli.command import Subcommand
 
 if TYPE_CHECKING:
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 @click.option("--pr-body", type=click.Path(path_type=Path, dir_okay=False), help="Write a pull request's body.")
 @click.option("--assess", is_flag=True, help="Also assess the publishers, as modelguard assess does.")
 @click.option("--write", is_flag=True, help="Record what the policy allows in the lock.")
+@json_option
 @gate_options
-def update(refs: tuple[str, ...], **options: Any) -> int:
+def update(refs: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Propose for each model the newest revision that is older than the cooldown.
 
     Exit codes: 0 nothing to propose or all proposals allowed, 1 some refused, 3 some models could not be looked at.
     """
-    from modelguard.monitor.proposing import proposal_text, pull_request  # only once the command runs
+    from modelguard.monitor.comparing import proposal_object  # only once the command runs
+    from modelguard.monitor.proposing import proposal_text, pull_request
 
     with bars() as progress:
         gate = open_gate(options, progress=progress)
@@ -42,10 +44,12 @@ def update(refs: tuple[str, ...], **options: Any) -> int:
         proposals, failed = _proposals(_entries(gate, refs), gate, timedelta(days=days))
         if options["assess"]:
             proposals = [_assessed(one, gate) for one in proposals]
-    for one in proposals:
-        click.echo(proposal_text(one), nl=False)
-    if not proposals and not failed:
-        click.echo("nothing to update")
+    if as_json:
+        tell_json("proposals", {"proposals": [proposal_object(one) for one in proposals]})
+    else:
+        click.echo("".join(map(proposal_text, proposals)), nl=False)
+        if not proposals and not failed:
+            click.echo("nothing to update")
     if options["pr_body"] is not None:
         emit(pull_request(proposals), options["pr_body"])
     if options["write"]:

@@ -148,7 +148,7 @@ def gather(case: Case, collectors: Iterable[Collector]) -> list[Fact]:
             raise
         except ModelguardError as error:
             location = Location(case.snapshot.ref.key)
-            facts.append(Unread(location=location, format=collector.name, reason=error.message))
+            facts.append(Unread(location=location, format=collector.name, reason=error.message, remedy=error.remedy))
     return facts
 
 

@@ -158,12 +158,13 @@ def _loaded(
     standing: Standing, gate: Gate, loader: str | None, file: str | None, args: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[Any, str]:
     """Return what was loaded, and the name of the loader."""
+    place = None if file is None else _inside(standing, file)
     formats = _formats(standing.examination)
     chosen, target = choose(formats, file, loader)
     sealed = {path: place for path, place in standing.sealed.items() if path in formats}
     handover = Handover(
         root=standing.root,
-        file=None if file is None else _inside(standing, file),
+        file=place,
         formats=formats,
         imports=_imports(standing.examination),
         sealed=sealed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -16,8 +17,8 @@ from modelguard.guard.tensors import keep_table
 from modelguard.lock import Accepted, Decided, Entry, LicenseRecord, LineageRecord, LockedFile, ProvenanceRecord
 from modelguard.sources.ranges import survey
 from modelguard.sources.source import Listed, Resolved, source_for
-from modelguard.terms.artifact import Artifact, HubRef, Location, ModelRef
-from modelguard.terms.errors import NotFound
+from modelguard.terms.artifact import Artifact, HubRef, Location, ModelRef, printable
+from modelguard.terms.errors import NotFound, RefError
 from modelguard.terms.facts import Asks, Earlier, Fact, IdentityChanged, Import, Recognised
 from modelguard.terms.provenance import Signed
 from modelguard.terms.verdict import Examination
@@ -51,10 +52,12 @@ def pin(ref: ModelRef, gate: Gate, wish: Wish, existing: Entry | None = None) ->
     An `existing` entry keeps its revision unless the wish is to upgrade, and stays as it is when nothing changed. The
     caller must not record the entry unless `Examination.allowed`.
 
-    Raises `RefError`, `SourceError`, `StoreError` or `PolicyError`.
+    Raises `RefError` also when the reference names another revision than the entry that is to be kept, `SourceError`,
+    `StoreError` or `PolicyError`.
     """
     keep = existing is not None and not wish.upgrade
     if existing is not None and keep:
+        _require_kept(ref, existing)
         wish = _with_earlier(wish, existing)
     asked = existing.ref if existing is not None and keep else ref
     source = source_for(asked)
@@ -78,6 +81,16 @@ def pin(ref: ModelRef, gate: Gate, wish: Wish, existing: Entry | None = None) ->
     if existing is not None and _same(existing, entry):
         return existing, examination
     return entry, examination
+
+
+def _require_kept(ref: ModelRef, existing: Entry) -> None:
+    """Raise `RefError` for a revision that keeping the entry would pass over in silence."""
+    if isinstance(ref, HubRef) and ref.revision not in {None, existing.requested, existing.revision}:
+        locked = f"{existing.requested or 'a commit'} ({existing.revision})"
+        raise RefError(
+            f"{printable(str(ref))}: the lock has {printable(existing.id)} at {printable(locked)}",
+            remedy=f"modelguard lock --upgrade {shlex.quote(printable(str(ref)))}",
+        )
 
 
 def recorded(entry: Entry) -> Resolved:

@@ -279,8 +279,10 @@ def require_allowed(examination: Examination) -> None:
     first = max((decision.finding for decision in verdict.because), key=lambda finding: finding.severity)
     more = len(verdict.because) - 1
     others = f" (and {more} more)" if more else ""
+    ref = examination.snapshot.ref
+    place = "" if first.location == Location(ref.key) else f"{first.location}: "  # the model itself is named already
     raise ModelRefused(
-        f"{printable(str(examination.snapshot.ref))}: {first.check}: {first.location}: {first.message}{others}",
+        f"{printable(str(ref))}: {first.check}: {place}{first.message}{others}",
         remedy=first.remedy,
         examination=examination,
     )

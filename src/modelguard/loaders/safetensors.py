@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelguard.loaders._entry import Formats, Package, loader, wrong_target
+from modelguard.loaders._entry import Formats, Package, loader, require, wrong_target
 from modelguard.loaders._files import one_of, the_file
 from modelguard.loaders.loader import Handover
 
-_TARGETS = ("numpy", "torch")
+_TARGETS = {
+    "numpy": Package(distribution="numpy", module="numpy"),
+    "torch": Package(distribution="torch", module="torch", extra="torch"),
+}
+"""What the tensors are made of, each with the package that makes them."""
 
 
 def _load(handover: Handover) -> Any:
     file = str(the_file(handover, "safetensors"))
+    if handover.target in _TARGETS:
+        require(f"safetensors.{handover.target}", _TARGETS[handover.target])
     if handover.target == "numpy":
         import safetensors.numpy  # imports numpy
 
@@ -21,11 +27,11 @@ def _load(handover: Handover) -> Any:
         import safetensors.torch  # imports torch
 
         return safetensors.torch.load_file(file, *handover.args, **handover.options)
-    raise wrong_target("safetensors", handover.target, _TARGETS)
+    raise wrong_target("safetensors", handover.target, tuple(_TARGETS))
 
 
 def _offers(_formats: Formats, _file: str | None) -> tuple[str, ...]:
-    return _TARGETS
+    return tuple(_TARGETS)
 
 
 LOADER = loader(

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from modelguard.reports.report import Background
 from modelguard.terms import facts
-from modelguard.terms.artifact import Snapshot, printable
+from modelguard.terms.artifact import Location, Snapshot, printable
 from modelguard.terms.facts import Fact
 from modelguard.terms.finding import Area, Finding, Severity
 from modelguard.terms.licensing import Licensed
@@ -21,7 +21,7 @@ Sort: TypeAlias = Literal["refused", "noted", "excused"]
 AREAS: tuple[Area, ...] = get_args(Area)
 
 _LOCK_FACTS = (facts.Pinned, facts.Approval, facts.NotLocked, facts.Substituted, facts.IdentityChanged)
-_ASKED_FOR_NOTHING = (facts.Today,)
+_ASKED_FOR_NOTHING = (facts.Today, facts.Digested)
 # Facts of an area show that the area was looked at, even if nothing was found. Modules of terms/ by their last name.
 _AREAS_OF_MODULE: dict[str, tuple[Area, ...]] = {
     "facts": ("content",),
@@ -100,6 +100,12 @@ def named(snapshot: Snapshot) -> str:
     return f"{key}@{printable(snapshot.revision[:7])}" if snapshot.revision else key
 
 
+def placed(snapshot: Snapshot, finding: Finding) -> str:
+    """Return the model and the place in it; a finding about the model as a whole has no other place."""
+    model = named(snapshot)
+    return model if finding.location == Location(snapshot.ref.key) else f"{model}: {finding.location}"
+
+
 def license_of(examination: Examination, background: Mapping[str, Background]) -> str:
     """Return the license as an SPDX expression: as it was found just now, else as the lock has it, else nothing."""
     found = examination.dossier.first(Licensed)
@@ -134,8 +140,11 @@ def bytes_text(size: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def total_size(snapshot: Snapshot) -> int:
-    return sum(artifact.size for artifact in snapshot.artifacts)
+def extent(examination: Examination) -> tuple[int, int]:
+    """Return how many files were looked at, and their bytes; of files that were only hashed, what was hashed."""
+    sizes = [artifact.size for artifact in examination.snapshot.artifacts]
+    sizes = sizes or [fact.size for fact in examination.dossier.all(facts.Digested)]
+    return len(sizes), sum(sizes)
 
 
 def totals(examinations: Sequence[Examination]) -> str:

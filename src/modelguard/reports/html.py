@@ -16,11 +16,11 @@ from modelguard.reports._telling import (
     Told,
     bytes_text,
     counted,
+    extent,
     license_of,
     named,
     standings,
     told,
-    total_size,
     totals,
 )
 from modelguard.reports.report import Background, Report, Setting
@@ -83,7 +83,7 @@ def _overview(examinations: Sequence[Examination], background: dict[str, Backgro
     for number, one in enumerate(examinations, 1):
         yield f'<tr><th scope="row"><a href="#model-{number}">{_name(named(one.snapshot))}</a></th>'
         yield f"<td>{_badge(one.allowed)}</td><td>{_text(license_of(one, background)) or '–'}</td>"
-        yield f'<td class="number">{bytes_text(total_size(one.snapshot))}</td><td>{_areas(one)}</td></tr>'
+        yield f'<td class="number">{bytes_text(extent(one)[1])}</td><td>{_areas(one)}</td></tr>'
     yield "</tbody></table></div></section>"
 
 
@@ -103,12 +103,13 @@ def _model(
 ) -> Iterator[str]:
     snapshot = examination.snapshot
     known = background.get(snapshot.ref.key)
+    files, size = extent(examination)
     yield f'<article id="model-{number}" aria-labelledby="model-{number}-title">'
     yield f'<h3 id="model-{number}-title">{_name(named(snapshot))} {_badge(examination.allowed)}</h3>'
     yield f'<p class="areas">{_areas(examination)}</p>'
     yield "<dl>"
     yield from _row("Revision", snapshot.revision)
-    yield from _row("Files", f"{counted(len(snapshot.artifacts), 'file')}, {bytes_text(total_size(snapshot))}")
+    yield from _row("Files", f"{counted(files, 'file')}, {bytes_text(size)}")
     yield from _row("License", license_of(examination, background))
     yield from _row("It asks you to", _duties(examination))
     if known is not None:

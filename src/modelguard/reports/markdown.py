@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modelguard.reports._telling import Told, bytes_text, counted, license_of, named, summary, told, total_size, totals
+from modelguard.reports._telling import Told, bytes_text, counted, extent, license_of, named, summary, told, totals
 from modelguard.reports.report import Report, Setting
 from modelguard.terms.artifact import printable
 from modelguard.terms.facts import Import
@@ -33,7 +33,7 @@ def write(examinations: Sequence[Examination], setting: Setting) -> str:
     for one in examinations:
         verdict = "✅ allowed" if one.allowed else "❌ **refused**"
         license_ = license_of(one, background)
-        size = bytes_text(total_size(one.snapshot))
+        size = bytes_text(extent(one)[1])
         cells = (_code(named(one.snapshot)), verdict, size, _code(license_) if license_ else "", summary(one))
         lines.append(f"| {' | '.join(cells)} |")
     for one in examinations:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from modelguard import __version__
-from modelguard.reports._telling import Told, fingerprint, named, told
+from modelguard.reports._telling import Told, fingerprint, named, placed, told
 from modelguard.reports.report import Report, Setting
 from modelguard.terms.artifact import LocalRef, printable
 from modelguard.terms.finding import Severity
@@ -97,9 +97,7 @@ def _level(one: Told) -> str:
 def _message(one: Told, examination: Examination) -> str:
     finding = one.finding
     remedy = f" → {finding.remedy}" if finding.remedy else ""
-    return printable(
-        f"{named(examination.snapshot)}: {finding.location}: {finding.message}{remedy} (decided by {one.line})"
-    )
+    return printable(f"{placed(examination.snapshot, finding)}: {finding.message}{remedy} (decided by {one.line})")
 
 
 def _literal(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import fill
 
-from modelguard.reports._telling import Told, bytes_text, counted, named, summary, told, total_size, totals
+from modelguard.reports._telling import Told, bytes_text, counted, extent, named, placed, summary, told, totals
 from modelguard.reports.report import Report, Setting
 from modelguard.terms.artifact import printable
 from modelguard.terms.facts import Import
@@ -30,14 +30,15 @@ def write(examinations: Sequence[Examination], setting: Setting) -> str:
 def _examination(examination: Examination, setting: Setting) -> Iterator[str]:
     word = "allowed" if examination.allowed else "refused"
     snapshot = examination.snapshot
-    extent = f"{counted(len(snapshot.artifacts), 'file')}, {bytes_text(total_size(snapshot))}"
-    yield f"{_coloured(word.upper(), word, setting)}  {printable(str(snapshot.ref))}  ({extent})"
+    files, size = extent(examination)
+    amount = f"{counted(files, 'file')}, {bytes_text(size)}"
+    yield f"{_coloured(word.upper(), word, setting)}  {printable(str(snapshot.ref))}  ({amount})"
     yield from _folded("  ", summary(examination), setting)
     yield from _imports(examination, setting)
     for one in told(examination, excused=setting.show_excused):
         # What is noted and of no weight would bury the rest; --format json lists it.
         if one.sort != "noted" or one.finding.severity > Severity.INFO:
-            yield from _told(one, named(snapshot), setting)
+            yield from _told(one, placed(snapshot, one.finding), setting)
     excused = len(examination.verdict.excused)
     if excused and not setting.show_excused:
         yield f"  {counted(excused, 'excused finding')}, shown by --show-excused"
@@ -54,10 +55,10 @@ def _imports(examination: Examination, setting: Setting) -> Iterator[str]:
         yield f"  imports {len(grants) - len(shown)} more, listed by --format json"
 
 
-def _told(one: Told, model: str, setting: Setting) -> Iterator[str]:
+def _told(one: Told, place: str, setting: Setting) -> Iterator[str]:
     finding = one.finding
     head = f"{finding.severity}[{finding.check}]"
-    yield f"  {_coloured(head, one.sort, setting)} {model}: {finding.location}"
+    yield f"  {_coloured(head, one.sort, setting)} {place}"
     yield from _folded("     ", finding.message, setting)
     if finding.remedy:
         yield from _folded("     → ", finding.remedy, setting)
@@ -80,7 +81,7 @@ def _table(examinations: Sequence[Examination], setting: Setting) -> str:
         table.add_column(title, overflow="fold", justify="right" if title == "size" else "left")
     for one in examinations:
         word, style = ("allowed", "green") if one.allowed else ("refused", "bold red")
-        cells = (named(one.snapshot), word, bytes_text(total_size(one.snapshot)), summary(one))
+        cells = (named(one.snapshot), word, bytes_text(extent(one)[1]), summary(one))
         table.add_row(*(Text(cell, style=style if cell == word else "") for cell in cells))
     out = StringIO()
     console = Console(

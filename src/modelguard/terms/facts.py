@@ -45,10 +45,14 @@ class Opaque(Fact):
 
 @frozen(kw_only=True)
 class Unread(Fact):
-    """Bytes that were not read to their end, and why: a fault, a limit, encryption, an unreachable source."""
+    """Bytes that were not read to their end, and why: a fault, a limit, encryption, an unreachable source.
+
+    `remedy` is what mends it, where whoever met the fault knows.
+    """
 
     format: str
     reason: str
+    remedy: str = ""
 
 
 @frozen(kw_only=True)
