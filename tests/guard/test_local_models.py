@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from modelguard import LockError, ModelRefused, guarded, guarded_load, verified_snapshot
+from modelguard import LockError, ModelRefused, PolicyError, guarded, guarded_load, verified_snapshot
 from modelguard.guard import Gate
 from modelguard.terms.errors import LoaderError, NotFound, RefError
 from modelguard.terms.verdict import Refused
@@ -279,3 +279,31 @@ def test_a_lock_that_another_user_has_put_into_a_shared_directory_approves_nothi
     model.parent.chmod(0o1777)
     with pytest.raises(LockError, match="belongs to user 65534, in a directory that all users share"):
         load()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_lock_that_is_no_file_is_an_error_and_is_not_waited_for(
+    model: Path, lock_model: Locker, make: Callable[[str], None]
+) -> None:
+    lock_model("models")
+    Path("modelguard.lock").unlink()
+    make("modelguard.lock")
+    with pytest.raises(LockError, match="is no file"):
+        guarded_load("models", file="model.safetensors", loader="safetensors.numpy")
+
+
+@pytest.mark.parametrize(("word", "offline"), [("1", True), ("on", True), ("", False), ("0", False), ("False", False)])
+def test_a_word_for_offline_mode_is_understood(
+    project: Path, monkeypatch: pytest.MonkeyPatch, word: str, offline: bool
+) -> None:
+    monkeypatch.setenv("MODELGUARD_OFFLINE", word)
+    assert Gate.open().options.offline is offline
+
+
+@pytest.mark.parametrize("word", ["y", "offline", "2", " 1"])
+def test_a_word_that_says_neither_is_an_error_and_not_online(
+    project: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    monkeypatch.setenv("MODELGUARD_OFFLINE", word)
+    with pytest.raises(PolicyError, match="MODELGUARD_OFFLINE: expected 1 or 0"):
+        Gate.open()

@@ -15,7 +15,7 @@ from modelguard.policy.settings import Policy
 from modelguard.sources.source import Options, Progress, Quiet
 from modelguard.sources.store import Store
 from modelguard.terms.artifact import HubRef, LocalRef, ModelRef, UrlRef, parse_ref, printable
-from modelguard.terms.errors import LockError, RefError
+from modelguard.terms.errors import LockError, PolicyError, RefError
 
 
 @frozen(kw_only=True)
@@ -57,7 +57,7 @@ class Gate:
         lock_path = (lock or base / settings.lockfile).absolute()
         options = Options(
             home=lock_path.parent,
-            offline=offline or _set("MODELGUARD_OFFLINE") or _set("HF_HUB_OFFLINE"),
+            offline=_offline_by_name() or offline or _set("HF_HUB_OFFLINE"),
             endpoint=os.environ.get("HF_ENDPOINT") or None,
             token=os.environ.get("HF_TOKEN") or None,
             unreachable_commits=unreachable_commits,
@@ -110,9 +110,11 @@ class Gate:
         return Lock.parse(data, name=str(self.lock_path))
 
     def _require_own_lock(self) -> None:
-        fault = planted(self.lock_path)
+        fault = planted(self.lock_path) if self.lock_path.is_file() else "is no file"
         if fault:
-            raise LockError(f"{self.lock_path}: {fault}", remedy="work in a directory of your own")
+            raise LockError(
+                f"{self.lock_path}: {fault}", remedy="work in a directory of your own, with a lock of its own"
+            )
 
     def entry_for(self, ref: ModelRef) -> tuple[Entry | None, str]:
         """Return the entry of a canonical reference; without one, the reason why there is none."""
@@ -146,8 +148,19 @@ def _referred(ref: str | os.PathLike[str] | ModelRef) -> ModelRef:
     return parse_ref(name) if isinstance(ref, str) else LocalRef(name)
 
 
+_ON, _OFF = frozenset({"1", "TRUE", "YES", "ON"}), frozenset({"", "0", "FALSE", "NO", "OFF"})
+
+
 def _set(name: str) -> bool:
-    return os.environ.get(name, "").upper() in {"1", "TRUE", "YES", "ON"}
+    return os.environ.get(name, "").upper() in _ON
+
+
+def _offline_by_name() -> bool:
+    """Tell whether our own variable asks for offline mode. Raises `PolicyError` for a word that says neither."""
+    asked = os.environ.get("MODELGUARD_OFFLINE", "")
+    if asked.upper() not in _ON | _OFF:
+        raise PolicyError(f"MODELGUARD_OFFLINE: expected 1 or 0, found {printable(asked)!r}")
+    return _set("MODELGUARD_OFFLINE")
 
 
 def _hint(lock: Lock, ref: ModelRef) -> str:
