@@ -201,6 +201,17 @@ def test_an_xgboost_model_predicts_as_the_raw_one(ending: str, target: str, tmp_
     assert np.allclose(got, made.predict_proba(X)[:, 1])
 
 
+@pytest.mark.parametrize(
+    "given", [{"model_file": "other.json"}, {"args": ({}, (), "other.json")}], ids=["name", "place"]
+)
+def test_xgboost_is_given_no_other_model(given: dict[str, Any], tmp_path: Path) -> None:
+    pytest.importorskip("xgboost", reason="the loader asks for it")
+    file = tmp_path / "m.json"
+    file.write_text("{}")
+    with pytest.raises(LoaderError, match="xgboost"):
+        XGBOOST.load(handover(file, "xgboost", **given))
+
+
 def test_a_lightgbm_model_predicts_as_the_raw_one(tmp_path: Path) -> None:
     lightgbm = pytest.importorskip("lightgbm", reason="loads with lightgbm")
     made = lightgbm.train(

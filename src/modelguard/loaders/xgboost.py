@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelguard.loaders._entry import Formats, Package, loader, wrong_target
+from modelguard.loaders._entry import Forbidden, Formats, Package, loader, wrong_target
 from modelguard.loaders._files import one_of, the_file
 from modelguard.loaders.loader import Handover
+from modelguard.terms.errors import LoaderError
 
 _TARGETS = (
     "Booster", "XGBModel", "XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGBRFRegressor",
 )  # fmt: skip
+
+
+_FORBIDDEN = (Forbidden(option="model_file", reason="the model is the verified one"),)
 
 
 def _load(handover: Handover) -> Any:
@@ -19,6 +23,8 @@ def _load(handover: Handover) -> Any:
     target = handover.target or _TARGETS[0]
     if target not in _TARGETS:
         raise wrong_target("xgboost", target, _TARGETS)
+    if len(handover.args) > 2:
+        raise LoaderError("loader xgboost takes params and cache by position, and nothing more")
     model = getattr(xgboost, target)(*handover.args, **handover.options)
     # The bytes, not the path: by path the ending would choose the reader, here the content does.
     model.load_model(bytearray(the_file(handover, "xgboost").read_bytes()))
@@ -35,4 +41,5 @@ LOADER = loader(
     load=_load,
     suits=one_of("xgboost"),
     offers=_offers,
+    forbidden=_FORBIDDEN,
 )
