@@ -97,15 +97,16 @@ class LockFile(pytest.File):
         except (LockError, SignatureError) as error:
             raise self.CollectError(str(error)) from error
         for entry in lock.entries.values():
-            yield LockedModel.from_parent(self, name=entry.id, entry=entry)
+            yield LockedModel.from_parent(self, name=entry.id, entry=entry, line=lock.line_of(entry.id))
 
 
 class LockedModel(pytest.Item):
     """One locked model, examined as `modelguard check` does."""
 
-    def __init__(self, *, entry: Entry, **keywords: Any) -> None:
+    def __init__(self, *, entry: Entry, line: int, **keywords: Any) -> None:
         super().__init__(**keywords)
         self.entry = entry
+        self.line = line
 
     def runtest(self) -> None:
         """Examine the model; fail with the report when it is refused."""
@@ -116,10 +117,8 @@ class LockedModel(pytest.Item):
             pytest.fail(trouble, pytrace=False)
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
-        """Return where the item comes from: the line of its entry."""
-        from modelguard.lock import Lock  # as above
-
-        return self.path, Lock.read(self.path).line_of(self.entry.id) - 1, f"model {self.entry.id}"
+        """Return where the item comes from: the line of its entry when it was collected."""
+        return self.path, self.line - 1, f"model {self.entry.id}"
 
 
 @pytest.fixture

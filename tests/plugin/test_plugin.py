@@ -178,3 +178,24 @@ def test_a_marker_that_names_no_model_fails_the_test(project: Path, pytester: py
     result = run(pytester, "test_use.py")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*the marker names no model*"])
+
+
+def test_a_test_that_deletes_the_lock_approves_nothing_and_breaks_nothing(
+    project: Path, pytester: pytest.Pytester
+) -> None:
+    pytester.makepyfile(
+        test_use="""
+        from pathlib import Path
+        import pytest
+
+        def test_deletes_the_lock():
+            Path("modelguard.lock").unlink()
+
+        @pytest.mark.model("m.pkl")
+        def test_uses_the_model():
+            pass
+        """
+    )
+    (project / "m.pkl").write_bytes(calling_pickle("os", "system", "echo pwned"))
+    result = run(pytester, "test_use.py", "modelguard.lock")
+    result.assert_outcomes(passed=2, failed=2)  # the deletion and w.safetensors; the use and m.pkl
