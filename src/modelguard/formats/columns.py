@@ -1,14 +1,27 @@
-"""Tables and small databases: Parquet, Arrow, Feather, ORC, Avro, SQLite. Recognised by their first and last bytes."""
+"""Tables and small databases: Parquet, Arrow, Feather, ORC, Avro, SQLite. Recognised by their first and last bytes.
+
+An Arrow schema may name a Python type by its pickle, which pyarrow before 14.0.1 loads with the table
+(CVE-2023-47248). The schema lies at the beginning and at the end of a file, in Parquet as base64.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
 
 from modelguard.formats._magic import Kind, kind_of, read_kind
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
-from modelguard.terms.facts import Fact
+from modelguard.terms.errors import ReadError
+from modelguard.terms.facts import Asks, Fact
+
+_PICKLED_TYPE = b"arrow.py_extension_type"
+_SEARCHED = 1 << 20
+"""Bytes at the beginning and the end that are searched in any case."""
+
+_LARGEST_SCHEMA = 64 << 20
+_CONTINUED = b"\xff\xff\xff\xff"
 
 
 def _ends_with(mark: bytes) -> Callable[[Content], bool]:
@@ -32,14 +45,59 @@ def accepts(content: Content) -> bool:
 
 
 def read(content: Content, walk: Walk) -> Iterable[Fact]:
-    return read_kind(content, walk, "columns", KINDS)
+    yield from read_kind(content, walk, "columns", KINDS)
+    if any(_FOUND.search(content.read(start, length)) for start, length in _schemas(content)):
+        detail = "a column of a Python type, which pyarrow before 14.0.1 unpickles with the table (CVE-2023-47248)"
+        name = _PICKLED_TYPE.decode()
+        yield Asks(location=content.location, permission="remote-code", name=name, detail=detail, hazard="unpickling")
+
+
+def _anyhow_written(name: bytes) -> re.Pattern[bytes]:
+    """Return what finds a name as it is and in base64, in which it has three forms and its ends are lost."""
+    forms = [name]
+    for shift in range(3):
+        encoded = b64encode(b"\0" * shift + name).rstrip(b"=")
+        forms.append(encoded[2 * bool(shift) + (shift == 2) : len(encoded) - 1])
+    return re.compile(b"|".join(map(re.escape, forms)))
+
+
+_FOUND = _anyhow_written(_PICKLED_TYPE)
+
+
+def _schemas(content: Content) -> Iterator[tuple[int, int]]:
+    """Yield offset and length of what may hold a schema.
+
+    Raises `ReadError` when a file states one that is too long to be searched.
+    """
+    size = content.size
+    yield 0, min(size, _SEARCHED)
+    yield max(0, size - _SEARCHED), min(size, _SEARCHED)
+    for start, length in _stated(content):
+        if start >= 0 and 0 < length <= size - start:
+            if length > _LARGEST_SCHEMA:
+                raise ReadError(f"a schema of {length} bytes, which is more than is searched")
+            yield start, length
+
+
+def _stated(content: Content) -> Iterator[tuple[int, int]]:
+    head, tail = content.head(16), content.tail(10)
+    if head[:4] == b"PAR1":
+        length = int.from_bytes(tail[2:6], "little")
+        yield content.size - 8 - length, length
+    elif head[:6] == b"ARROW1":
+        length = int.from_bytes(tail[:4], "little")
+        yield content.size - 10 - length, length
+        at = 12 if head[8:12] == _CONTINUED else 8
+        yield at + 4, int.from_bytes(head[at : at + 4], "little")
+    elif head[:4] == _CONTINUED:
+        yield 8, int.from_bytes(head[4:8], "little")
 
 
 FORMAT = Format(
     name="columns",
     title="Table or database file",
-    reads="The first and last bytes of Parquet, Arrow, Feather, ORC, Avro and SQLite.",
-    looks_for="Nothing: tables are recognised so that they are not unknown.",
+    reads="The first and last bytes of Parquet, Arrow, Feather, ORC, Avro and SQLite, and Arrow schemas in them.",
+    looks_for="Columns of a Python type that pyarrow would unpickle (CVE-2023-47248).",
     clue=Clue(first=b"PA\xffFOS"),
     accepts=accepts,
     read=read,
