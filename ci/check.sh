@@ -15,7 +15,8 @@ code=$?
 if [ "$code" -le 1 ]; then
   # The bytes are in the store by now: the second report costs no network.
   modelguard check --format sarif --output "$REPORTS/check.sarif" -- ${refs[@]+"${refs[@]}"} || true
-  modelguard check --format github -- ${refs[@]+"${refs[@]}"} || true
+  # This format writes the step summary by itself; it is written once, below.
+  GITHUB_STEP_SUMMARY="" modelguard check --format github -- ${refs[@]+"${refs[@]}"} || true
 fi
 if [ "${#places[@]}" -gt 0 ]; then
   modelguard discover --format sarif --output "$REPORTS/discover.sarif" -- "${places[@]}"

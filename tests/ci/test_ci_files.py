@@ -61,7 +61,8 @@ def runner(tmp_path: Path) -> Runner:
 def test_a_lock_that_holds_passes_with_reports(runner: Runner) -> None:
     assert runner.step() == {"code": "0", "sarif": "true"}
     assert json.loads((runner.reports / "check.sarif").read_text())["version"] == "2.1.0"
-    assert "1 allowed" in runner.summary.read_text()
+    assert runner.summary.read_text().count("1 allowed") == 1
+    assert runner.summary.read_text() == (runner.reports / "report.md").read_text()
 
 
 def test_a_changed_file_gives_code_1_and_still_all_reports(runner: Runner) -> None:

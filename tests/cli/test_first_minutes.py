@@ -181,3 +181,18 @@ def test_a_changed_file_is_refused_by_the_lock_and_no_area_that_was_not_looked_a
     assert "lock FAILED (1)\n" in shown
     assert "content ok" not in shown
     assert "modelguard lock --upgrade file:m.pkl" in " ".join(shown.split())
+
+
+def test_a_local_name_that_is_taken_for_one_of_a_hub_is_answered_with_how_to_write_it(tmp_path: Path) -> None:
+    with LocalHub() as hub:
+        told = run(tmp_path, "lock", "models/clf.pkl", code=3, HF_ENDPOINT=hub.url).stderr
+    assert "a file on this machine is written ./NAME" in told
+    assert "write org/name" in run(tmp_path, "lock", "", code=2).stderr
+
+
+def test_the_remedy_for_a_broken_lock_can_be_followed(tmp_path: Path) -> None:
+    (tmp_path / "m.pkl").write_bytes(tiny_pickle())
+    (tmp_path / "modelguard.lock").write_text("x")
+    assert "delete it and lock each model anew" in run(tmp_path, "check", code=2).stderr
+    (tmp_path / "modelguard.lock").unlink()
+    run(tmp_path, "lock", "m.pkl")

@@ -41,3 +41,10 @@ def test_the_commands_of_a_group_are_not_cut_off_either(group: click.Group) -> N
 def test_the_commands_that_a_heading_puts_first_exist() -> None:
     known = {(str(member.command.name), member.section) for member in MEMBERS}
     assert {(name, section) for section, (_, first) in SECTIONS.items() for name in first} <= known
+
+
+def test_words_have_no_comma_at_which_the_fish_shell_would_cut_them_off() -> None:
+    inner = [one for member in MEMBERS for one in getattr(member.command, "commands", {}).values()]
+    for command in (*(member.command for member in MEMBERS), *inner):
+        assert command.short_help
+        assert "," not in command.short_help, command.name

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from modelguard._registry import parts
+from modelguard.checks.check import Check
 from modelguard.cli.command import Subcommand
 from modelguard.testing import LocalHub, tiny_model
 
@@ -93,6 +94,15 @@ def test_the_commands_that_the_text_names_exist() -> None:
         word.split()[1] for word in commands() if "modelguard " in word
     }
     assert named - known <= {"serve", "install"}
+
+
+def test_what_is_said_to_be_refused_is_a_check_and_links_lead_somewhere() -> None:
+    table = README.partition("## What is refused")[2].partition("\n## ")[0]
+    named = {name for row in table.splitlines()[3:] if row.startswith("|") for name in re.findall(r"`([a-z-]+)`", row)}
+    assert len(named) >= 10
+    assert named <= {check.name for check in parts("modelguard.checks", Check)}
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / link).exists(), link
 
 
 def test_what_is_run_elsewhere_is_still_shown_and_there() -> None:

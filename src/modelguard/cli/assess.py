@@ -20,7 +20,7 @@ _REFUSED, _INCOMPLETE = 1, 3
 
 
 @click.command(
-    short_help="Score who publishes a model, with evidence",
+    short_help="Score who publishes a model on evidence",
     epilog="Example: modelguard assess acme --format markdown --output risk/acme.md",
 )
 @click.argument("subject", metavar="ORG | ORG/NAME")

@@ -25,13 +25,13 @@ _REFUSED, _INCOMPLETE = 1, 3
 _SIGNATURE = ".sigstore.json"
 
 
-@click.group(short_help="Fetch feeds of advisories, show how old they are")
+@click.group(short_help="Fetch feeds of advisories and show their age")
 def feed() -> None:
     """Look after feeds of advisories. Only `update` uses the network."""
 
 
 @feed.command(
-    short_help="Show records, age and signer of each feed", name="list", epilog="Example: modelguard feed list"
+    short_help="Show the records and signer of each feed", name="list", epilog="Example: modelguard feed list"
 )
 @json_option
 @gate_options

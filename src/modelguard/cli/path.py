@@ -12,7 +12,7 @@ from modelguard.cli.command import Subcommand
 
 
 @click.command(
-    short_help="Print a directory of approved files, for any server",
+    short_help="Print a directory of approved files for any server",
     epilog='Example: vllm serve "$(modelguard path org/name)"',
 )
 @click.argument("ref")

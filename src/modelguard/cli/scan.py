@@ -23,7 +23,8 @@ _COLLECTORS = ("contents", "advisories")
 
 
 @click.command(
-    short_help="Look into files, directories or Hub repositories", epilog="Example: modelguard scan model.pt downloads/"
+    short_help="Look into files and directories and Hub repositories",
+    epilog="Example: modelguard scan model.pt downloads/",
 )
 @click.argument("targets", nargs=-1)
 @click.option("--from-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A TARGET a line.")

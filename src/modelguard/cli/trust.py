@@ -75,7 +75,7 @@ def _row(root: TrustedRootFile, home: Path) -> dict[str, Any]:
         return {**row, "sha256": None, "pinned": False, "keys": [], "error": str(error)}
 
 
-@trust.command(short_help="Add a root from a file, or the public one", epilog="Example: modelguard trust add sigstore")
+@trust.command(short_help="Add a root from a file or the public one", epilog="Example: modelguard trust add sigstore")
 @click.argument("name")
 @click.argument("source", type=_FILE, required=False)
 @click.option("--file", "target", type=click.Path(path_type=Path, dir_okay=False), help="Default: trust/NAME.json")

@@ -23,7 +23,7 @@ from modelguard.terms.artifact import Digest, HubRef, is_commit, parse_key, prin
 from modelguard.terms.errors import LockError, RefError
 from modelguard.terms.section import Section
 
-_REMEDY = "restore it from version control, or write it anew with: modelguard lock"
+_REMEDY = "restore it from version control, or delete it and lock each model anew: modelguard lock ORG/NAME"
 
 
 def read_entries(data: bytes, name: str) -> tuple[str, dict[str, Entry]]:

@@ -147,7 +147,10 @@ def parse_ref(text: str) -> ModelRef:
     Raises `RefError`, with the reference printed in escaped form.
     """
     if not text or text != text.strip() or text != printable(text):
-        raise RefError(f"reference {printable(text)!r}: empty, or has blanks around it or characters that do not print")
+        raise RefError(
+            f"reference {printable(text)!r}: empty, or has blanks around it or characters that do not print",
+            remedy="write org/name, org/name@revision, or ./path for a local file",
+        )
     if text.startswith("hf://"):
         return _hub_ref(text, text.removeprefix("hf://"))
     if text.startswith(("https://", "http://")):
