@@ -44,7 +44,10 @@ class Row:
 _NOT_FOUND = Row(
     error=NotFound,
     message="{what}: no such repository, or it is hidden from this token: the Hub does not tell which",
-    remedy="check the spelling; a file on this machine is written ./NAME; for a private repository set HF_TOKEN or run `hf auth login`",
+    remedy=(
+        "check the spelling; a file on this machine is written ./NAME; for a private repository set HF_TOKEN or run"
+        " `hf auth login`"
+    ),
 )
 _NO_ACCESS = Row(
     error=NoAccess,
