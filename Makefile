@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
 INSTALL = $(BIN)/pip install --quiet
 
-.PHONY: help demo fast test lint docs package share models requirements test-all test-slow test-matrix test-pure fuzz mutate bench bench-pickle clean
+.PHONY: help demo fast test lint docs package index share models requirements test-all test-slow test-matrix test-pure fuzz mutate bench bench-pickle clean
 
 help:
 	@echo "make demo         lock a model, load it, see three refusals"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint         ruff and mypy"
 	@echo "make docs         the documentation, into site/; any warning fails"
 	@echo "make models       our own models against our own modelguard.lock"
+	@echo "make index        what is known of checks, commands and formats before they are imported, from themselves"
 	@echo "make share        the manual page and the shell completions, from the commands"
 	@echo "make package      sdist and wheel, twice, which must be identical"
 	@echo "make requirements lock what the other targets install, with hashes, for Python 3.11 to 3.13"
@@ -49,6 +50,9 @@ $(VENV)/frameworks: $(VENV)/test requirements/frameworks.txt
 models: $(VENV)/test
 	$(BIN)/modelguard check
 	$(BIN)/modelguard lock --check --locked
+
+index: $(VENV)/test
+	$(BIN)/python tools/make_index.py
 
 share: $(VENV)/test
 	$(BIN)/python tools/make_share.py

@@ -64,7 +64,7 @@ def open_gate(options: dict[str, Any], *, progress: Progress | None = None, **mo
 
 def report(examinations: Sequence[Examination], gate: Gate, options: dict[str, Any]) -> int:
     """Write the report of examinations and return the exit code that they call for."""
-    from modelguard._registry import parts  # as above
+    from modelguard._registry import part  # as above
     from modelguard.reports.report import Report, Setting
 
     lock = gate.read_lock() if gate.lock_path.exists() else None
@@ -72,15 +72,15 @@ def report(examinations: Sequence[Examination], gate: Gate, options: dict[str, A
         lock_path=Path(os.path.relpath(gate.lock_path)).as_posix(),
         lock_lines=tuple((key, lock.line_of(key)) for key in lock.entries) if lock else (),
         background=tuple(map(_background, lock.entries.values())) if lock else (),
-        pages=_pages(),
+        pages=_pages() if options["format_"] == "sarif" else (),
         width=terminal_width(),
         colour=_colour(options["output"]),
         show_excused=options["show_excused"],
     )
-    writers = {one.name: one for one in parts("modelguard.reports", Report)}
-    emit(writers[options["format_"]].write(examinations, setting), options["output"])
-    if options["format_"] == "github":
-        _summarize(writers["markdown"].write(examinations, setting))
+    writer = part("modelguard.reports", Report, options["format_"])
+    emit(writer.write(examinations, setting), options["output"])
+    if writer.name == "github":
+        _summarize(part("modelguard.reports", Report, "markdown").write(examinations, setting))
     if all(map(_is_empty, examinations)):
         click.echo("nothing was examined", err=True)
         return INCOMPLETE

@@ -68,7 +68,7 @@ def _examine(ref: ModelRef, gate: Gate) -> Examination:
     from modelguard.collectors._license_files import is_about_licenses
     from modelguard.guard.examining import examine_snapshot
     from modelguard.guard.lineage import base_licenses
-    from modelguard.guard.pinning import recorded
+    from modelguard.guard.recorded import recorded
     from modelguard.sources.local import in_place
     from modelguard.sources.source import source_for
     from modelguard.terms.artifact import LocalRef

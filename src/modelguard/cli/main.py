@@ -15,9 +15,9 @@ from typing import NoReturn
 import click
 
 from modelguard import __version__
-from modelguard._registry import parts
+from modelguard._registry import index, modules, part, parts
+from modelguard.cli._group import WIDEST, Row, SectionedGroup
 from modelguard.cli._speaking import loudness, say, speak_in_any_encoding
-from modelguard.cli.command import SectionedGroup, Subcommand
 from modelguard.terms.errors import (
     LoaderError,
     LockError,
@@ -29,6 +29,7 @@ from modelguard.terms.errors import (
 )
 
 REFUSED, INVALID, INCOMPLETE = 1, 2, 3
+_ROOM = "modelguard.cli"
 
 _CODES: list[tuple[type[ModelguardError], int]] = [
     (ModelRefused, REFUSED),
@@ -43,11 +44,9 @@ _CODES: list[tuple[type[ModelguardError], int]] = [
 
 def application() -> click.Group:
     """Return the command with every subcommand that this folder holds."""
-    members = parts("modelguard.cli", Subcommand)
-    for part in members:
-        _with_loudness(part.command)
     group = SectionedGroup(
-        members,
+        _rows(),
+        _command,
         name="modelguard",
         help="One gate in front of every machine-learning model load.",
         epilog="Begin with: modelguard init, then modelguard lock ORG/NAME. Each command has its own --help.",
@@ -55,6 +54,26 @@ def application() -> click.Group:
         params=[*loudness()],
     )
     return click.version_option(__version__, prog_name="modelguard")(group)
+
+
+def _rows() -> dict[str, Row]:
+    """Return what the help says of each command, by its name."""
+    rows = index(_ROOM)
+    if rows is not None:
+        return {name: Row(module, section, line) for module, name, section, line in rows}
+    from modelguard.cli.command import Subcommand
+
+    return {
+        str(one.command.name): Row(module, one.section, one.command.get_short_help_str(WIDEST))
+        for module in modules(_ROOM)
+        for one in parts(_ROOM, Subcommand, only=frozenset({module}))
+    }
+
+
+def _command(module: str) -> click.Command:
+    from modelguard.cli.command import Subcommand  # attrs: not for the help
+
+    return _with_loudness(part(_ROOM, Subcommand, module).command)
 
 
 def _with_loudness(command: click.Command) -> click.Command:

@@ -1,30 +1,57 @@
 """Picks the formats that are asked about a content, and those that its name promises, without asking each of them.
 
 The clues of all formats are laid out once: by first byte, by ending, by name, and the few that need a closer look. What
-is picked is asked and may still say no; what is not picked cannot say yes.
+is picked is asked and may still say no; what is not picked cannot say yes. The clues come from the index of the room,
+so that of the formats only those are imported that are picked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, cached_property
 from pathlib import PurePosixPath
+from typing import Any
 
-from modelguard._registry import parts
+from attrs import frozen
+
+from modelguard._registry import index, named, part, parts
 from modelguard.formats.format import Clue, Format
 from modelguard.terms.content import BEGINNING, Content
 
+_ROOM = "modelguard.formats"
 _NO_CLUE = Clue()
+_SETS = 4096
+"""Sets of formats that are kept: a hostile snapshot could else fill the memory with odd ones."""
+
+
+@frozen
+class Listed:
+    """A format that the index of the room tells about, and that is imported only when it is picked."""
+
+    module: str
+    name: str
+    endings: tuple[str, ...]
+    whole_names: tuple[str, ...]
+    clue: Clue | None
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> Listed:
+        module, name, endings, whole_names, clue = row
+        if clue is not None:
+            first, endings_of_clue, names, begins, when = clue
+            question = named(when) if when else None
+            clue = Clue(first=first, endings=endings_of_clue, names=names, begins=begins, when=question)
+        return cls(module, name, endings, whole_names, clue)
 
 
 class Choice:
     """Some formats, in order. A set of them is an integer with one bit for each."""
 
-    def __init__(self, formats: Iterable[Format]) -> None:
-        self.formats = tuple(formats)
-        self._all = (1 << len(self.formats)) - 1
+    def __init__(self, formats: Iterable[Format | Listed]) -> None:
+        self._listed = tuple(formats)
         self._sets: dict[int, tuple[Format, ...]] = {}
+        self._promises: dict[int, tuple[str, ...]] = {}
         self._whenever = 0
         self._by_first = [0] * 256
         self._by_ending: dict[str, int] = {}
@@ -33,13 +60,13 @@ class Choice:
         self._questions: dict[Callable[[Content], bool], int] = {}
         self._claimed_endings: dict[str, int] = {}
         self._claimed_names: dict[str, int] = {}
-        for index, format_ in enumerate(self.formats):
-            self._lay_out(format_, 1 << index)
+        for at, format_ in enumerate(self._listed):
+            self._lay_out(format_, 1 << at)
         patterns = [pattern.pattern for pattern, _ in self._begins]
         self._any_begins = re.compile(b"|".join(patterns), re.DOTALL) if patterns else None
         self._longest = max(map(len, (*self._by_ending, *self._claimed_endings)), default=0)
 
-    def _lay_out(self, format_: Format, bit: int) -> None:
+    def _lay_out(self, format_: Format | Listed, bit: int) -> None:
         clue = format_.clue or _NO_CLUE
         if format_.clue is None:
             self._whenever |= bit
@@ -59,6 +86,11 @@ class Choice:
                 table[text] = table.get(text, 0) | bit
         if any(ending[:1] != "." for ending in (*clue.endings, *format_.endings)):
             raise ValueError(f"{format_.name}: an ending is written with its dot")
+
+    @cached_property
+    def formats(self) -> tuple[Format, ...]:
+        """All of them, imported."""
+        return tuple(map(_imported, self._listed))
 
     def candidates(self, content: Content) -> tuple[Format, ...]:
         """Return the formats that have to be asked about a content: all of them when it cannot be looked at."""
@@ -83,7 +115,20 @@ class Choice:
 
     def claimants(self, name: str) -> tuple[Format, ...]:
         """Return the formats that loaders expect under this file name."""
-        return self._formats_of(self._named(_last_part(name), self._claimed_endings, self._claimed_names))
+        return self._formats_of(self._claiming(name))
+
+    def promised(self, name: str) -> tuple[str, ...]:
+        """Return the names of the formats that loaders expect under this file name, without importing them."""
+        bits = self._claiming(name)
+        found = self._promises.get(bits)
+        if found is None:
+            found = tuple(one.name for one in self._members(bits))
+            if len(self._promises) < _SETS:
+                self._promises[bits] = found
+        return found
+
+    def _claiming(self, name: str) -> int:
+        return self._named(_last_part(name), self._claimed_endings, self._claimed_names)
 
     def _named(self, last: str, endings: dict[str, int], names: dict[str, int]) -> int:
         found = names.get(last, 0)
@@ -97,10 +142,17 @@ class Choice:
     def _formats_of(self, bits: int) -> tuple[Format, ...]:
         found = self._sets.get(bits)
         if found is None:
-            found = tuple(format_ for index, format_ in enumerate(self.formats) if bits >> index & 1)
-            if len(self._sets) < 4096:  # a hostile snapshot could else fill the memory with odd sets
+            found = tuple(map(_imported, self._members(bits)))
+            if len(self._sets) < _SETS:
                 self._sets[bits] = found
         return found
+
+    def _members(self, bits: int) -> Iterator[Format | Listed]:
+        return (format_ for at, format_ in enumerate(self._listed) if bits >> at & 1)
+
+
+def _imported(format_: Format | Listed) -> Format:
+    return format_ if isinstance(format_, Format) else part(_ROOM, Format, format_.module)
 
 
 def _last_part(name: str) -> str:
@@ -111,4 +163,5 @@ def _last_part(name: str) -> str:
 @cache
 def every_format() -> Choice:
     """Return the choice among all formats of the room."""
-    return Choice(parts("modelguard.formats", Format))
+    rows = index(_ROOM)
+    return Choice(parts(_ROOM, Format) if rows is None else map(Listed.of, rows))

@@ -33,7 +33,7 @@ class Reading:
 
     budget: Budget
     paths: frozenset[str]
-    formats: tuple[Format, ...]
+    formats: tuple[Format, ...] = ()
     depth: int = field(default=0)
     choice: Choice = field(default=Factory(lambda reading: Choice(reading.formats), takes_self=True), eq=False)
 
@@ -67,8 +67,8 @@ class Reading:
 
     def _compare_name(self, content: Content, accepting: list[Format]) -> Iterator[Fact]:
         """Tell when no format that the name promises is there; one of several is enough."""
-        claiming = self.choice.claimants(content.name)
-        if claiming and not any(format_ in claiming or format_.name in _STAND_INS for format_ in accepting):
+        claiming = self.choice.promised(content.name)
+        if claiming and not any(one.name in claiming or one.name in _STAND_INS for one in accepting):
             yield _wrong_format(content, claiming)
 
     def _empty(self, content: Content) -> Fact:
@@ -113,8 +113,8 @@ def _head(content: Content, length: int = HEAD) -> bytes:
         return b""
 
 
-def _wrong_format(content: Content, claiming: tuple[Format, ...]) -> Malformed:
-    names = " or ".join(format_.name for format_ in claiming)
+def _wrong_format(content: Content, claiming: tuple[str, ...]) -> Malformed:
+    names = " or ".join(claiming)
     head = _head(content)
     detail = f"the name promises {names}, but the bytes are not; they begin with {head.hex(' ', 4)}"
-    return Malformed(location=content.location, format=claiming[0].name, rule="wrong-format", detail=detail)
+    return Malformed(location=content.location, format=claiming[0], rule="wrong-format", detail=detail)

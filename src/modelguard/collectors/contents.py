@@ -46,7 +46,7 @@ def read_artifacts(
     artifacts = tuple(artifacts)
     choice = every_format() if formats is None else Choice(formats)
     paths = frozenset(artifact.path for artifact in artifacts)
-    reading = Reading(budget=budget, paths=paths, formats=choice.formats, choice=choice)
+    reading = Reading(budget=budget, paths=paths, choice=choice)
     for artifact in artifacts:
         yield from _read_artifact(artifact, reading)
 

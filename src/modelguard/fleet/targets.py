@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modelguard.sources.hub_client import open_client
-from modelguard.sources.hub_errors import told
-from modelguard.sources.source import Options
 from modelguard.terms.artifact import parse_ref, printable
 from modelguard.terms.errors import NotFound, RefError
+
+if TYPE_CHECKING:
+    from modelguard.sources.source import Options
 
 _ALL = "/*"
 _TREE = "/**"
@@ -57,6 +58,9 @@ def _expanded(text: str, options: Options) -> Iterator[str]:
 
 
 def _models_of(owner: str, options: Options) -> Iterator[str]:
+    from modelguard.sources.hub_client import open_client  # only who asks a Hub pays for its errors and its client
+    from modelguard.sources.hub_errors import told
+
     parse_ref(f"hf://{owner}/any")  # an owner that is no name is told of
     api = open_client(options, owner)
     with told(owner):

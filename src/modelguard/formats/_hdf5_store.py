@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from attrs import define, field, frozen
 
 from modelguard.formats._cursor import Cursor, over
+from modelguard.formats._questions import superblock_offset
 from modelguard.terms.content import Budget, Content
 from modelguard.terms.errors import BudgetSpent, ReadError
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_MESSAGES = 65_536  # header messages of one object
 MOST_NODES = 1_000_000  # B-tree nodes and heap blocks of one file
 LONGEST_TEXT = 1 << 26
@@ -23,19 +23,6 @@ LONGEST_TEXT = 1 << 26
 NIL, DATASPACE, LINK_INFO, DATATYPE, LINK, EXTERNAL_FILES, LAYOUT = 0, 1, 2, 3, 6, 7, 8
 FILTERS, ATTRIBUTE, SHARED_TABLE, CONTINUATION, SYMBOL_TABLE, DRIVER, ATTRIBUTE_INFO = 11, 12, 15, 16, 17, 20, 21
 SHARED = 0x02  # a message's flag: its body stands elsewhere
-
-
-def superblock_offset(content: Content) -> int:
-    """Return where the superblock is: at zero or at a power of two from 512 on; -1 when there is none.
-
-    In a remote content only those at its head are looked at: each of the others is a trip.
-    """
-    offset = 0
-    while offset + len(SIGNATURE) <= content.size and content.is_near(offset, len(SIGNATURE)):
-        if content.read(offset, len(SIGNATURE)) == SIGNATURE:
-            return offset
-        offset = offset * 2 or 512
-    return -1
 
 
 @frozen

@@ -12,13 +12,14 @@ from itertools import islice
 
 from attrs import Factory, field, frozen
 
+from modelguard.formats._questions import ZIP_END, zip_tail
 from modelguard.formats._zip_in_tar import belong_to_members
-from modelguard.terms.content import NEAR_TAIL, Content
+from modelguard.terms.content import Content
 from modelguard.terms.errors import BudgetSpent, ReadError
 
 LOCAL = b"PK\x03\x04"
 DIRECTORY = b"PK\x01\x02"
-END = b"PK\x05\x06"
+END = ZIP_END
 END64 = b"PK\x06\x06"
 LOCATOR64 = b"PK\x06\x07"
 DESCRIPTOR = b"PK\x07\x08"
@@ -31,9 +32,6 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64 = struct.Struct("<4sLQL")
 _DIRECTORY = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
-
-WINDOW = 1 << 17
-"""Bytes at the end of a file in which end records are looked for: twice what any known reader looks at."""
 
 _DIRECTORY_LIMIT = 1 << 26
 _ENDS = 64
@@ -112,14 +110,9 @@ def _own_ends(content: Content) -> list[End]:
     return [] if found and belong_to_members(content, list(found)) else found
 
 
-def has_directory(content: Content) -> bool:
-    """Tell whether there is an end record: formats that know their archives by the names in them need one."""
-    return bool(ends(content))
-
-
 def _ends(content: Content) -> list[End]:
-    start = max(0, content.size - (NEAR_TAIL if content.remote else WINDOW))
-    tail = content.read(start, content.size - start)
+    tail = content.once(zip_tail)
+    start = content.size - len(tail)
     found: list[End] = []
     at = tail.rfind(END)
     while at >= 0:

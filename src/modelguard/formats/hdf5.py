@@ -27,11 +27,11 @@ from modelguard.formats._hdf5_store import (
     SYMBOL_TABLE,
     Message,
     Store,
-    superblock_offset,
 )
 from modelguard.formats._json import parse_json
 from modelguard.formats._keras_config import keras_facts
-from modelguard.formats.format import Format, Walk
+from modelguard.formats._questions import has_superblock
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -58,10 +58,6 @@ class _Tour:
     @property
     def at(self) -> Location:
         return self.content.location
-
-
-def _accepts(content: Content) -> bool:
-    return superblock_offset(content) >= 0
 
 
 def _read(content: Content, walk: Walk) -> Iterator[Fact]:
@@ -238,7 +234,8 @@ FORMAT = Format(
     title="HDF5",
     reads="every object, attribute and link that can be reached; type, shape and place of every dataset",
     looks_for="Keras configurations, external and virtual datasets, external links, plug-in filters, shape bombs",
-    accepts=_accepts,
+    clue=Clue(when=has_superblock),
+    accepts=has_superblock,
     read=_read,
     endings=(".h5", ".hdf5", ".he5"),
 )

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.formats._questions import has_directory
 from modelguard.formats._zip_archive import member_names, open_archive
-from modelguard.formats._zip_records import STORED, has_directory
+from modelguard.formats._zip_records import STORED
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.formats.zip import expanded_entry
 from modelguard.terms.artifact import printable

@@ -15,6 +15,7 @@ from attrs import evolve
 
 from modelguard.formats._crc32c import crc32c
 from modelguard.formats._cursor import Cursor, over
+from modelguard.formats._questions import is_tensorstore_file
 from modelguard.formats._references import reference
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.formats.zstd import expansion
@@ -26,7 +27,6 @@ from modelguard.terms.facts import Fact, Header, RawNumbers
 NAME = "ocdbt"
 _MANIFEST, _VERSIONS = b"\x0c\xdb\x3a\x2a", b"\x0c\xdb\x12\x34"
 _MAGIC = re.compile(rb"\x0c\xdb(?:\x20\xde|\x12\x34)")
-_DATA_FILE = re.compile(r"(?:.*/)?d/[0-9a-f]{32}\Z")
 _HEADER, _CHECKSUM = 12, 4
 _LARGEST_NODE = 16 << 20
 _LARGEST_BODY = 64 << 20
@@ -39,16 +39,11 @@ _MOST_TOLD = 50
 def _accepts(content: Content) -> bool:
     if content.head(4) == _MANIFEST:
         return True
-    if not _is_data_file(content):
+    if not is_tensorstore_file(content):
         return False
     return any(
         _MAGIC.search(content.read(at, min(CHUNK + 3, content.size - at))) for at in range(0, content.size, CHUNK)
     )
-
-
-def _is_data_file(content: Content) -> bool:
-    """Tell by its path whether a file can be one in which TensorStore keeps values and nodes."""
-    return not content.location.members and _DATA_FILE.match(content.location.path) is not None
 
 
 def _read(content: Content, walk: Walk) -> Iterator[Fact]:
@@ -172,7 +167,7 @@ FORMAT = Format(
     title="OCDBT database",
     reads="manifests, and in data files every node of the tree, with the package zstandard when they are compressed",
     looks_for="data files outside the model",
-    clue=Clue(first=_MANIFEST[:1], when=_is_data_file),
+    clue=Clue(first=_MANIFEST[:1], when=is_tensorstore_file),
     accepts=_accepts,
     read=_read,
     endings=(".ocdbt",),

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.formats._questions import has_directory
 from modelguard.formats._torch_packaged import Weight, is_exported, is_number_member, weights
 from modelguard.formats._zip_archive import Entry, member_names, open_archive
-from modelguard.formats._zip_records import has_directory
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.formats.zip import read_entry
 from modelguard.terms.content import Content

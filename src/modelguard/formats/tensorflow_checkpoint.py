@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from modelguard.formats._cursor import Cursor, over
 from modelguard.formats._protobuf import Message, Schema, Wire
+from modelguard.formats._questions import TENSORFLOW_FOOTER, ends_as_table
 from modelguard.formats._references import target_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.artifact import Location, printable
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError
@@ -20,8 +21,6 @@ from modelguard.terms.facts import Asks, Fact, Header, Malformed, RawNumbers, Te
 
 NAME = "tensorflow-checkpoint"
 _INDEX = re.compile(r"\.index\Z", re.IGNORECASE)
-MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
-FOOTER = 48
 LARGEST_BLOCK = 64 << 20
 LARGEST = (1 << 63) - 1
 MOST_SHARDS = 10_000
@@ -34,13 +33,9 @@ TYPES = {
 }  # fmt: skip
 
 
-def _accepts(content: Content) -> bool:
-    return content.size >= FOOTER and content.tail(8) == MAGIC
-
-
 def _read(content: Content, walk: Walk) -> Iterator[Fact]:
     at = content.location
-    footer = over(content.tail(FOOTER))
+    footer = over(content.tail(TENSORFLOW_FOOTER))
     _varint(footer), _varint(footer)
     shards, count, previous = 0, 0, b""
     for _, handle in _entries(_block(content, footer)):
@@ -133,7 +128,8 @@ FORMAT = Format(
     title="TensorFlow checkpoint index",
     reads="every entry: name, type, shape and place of each array",
     looks_for="entries that do not fit, data files that are not there",
-    accepts=_accepts,
+    clue=Clue(when=ends_as_table),
+    accepts=ends_as_table,
     read=_read,
     endings=(".index",),
 )

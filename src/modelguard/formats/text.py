@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from modelguard.formats._secrets import secrets_in
 from modelguard.formats._text import encoding_of, is_text, pieces_of
-from modelguard.formats.format import Format, Walk
+from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Fact, Noted, Secret
 
@@ -51,6 +51,7 @@ FORMAT = Format(
     title="Plain text",
     reads="Text in UTF-8, UTF-16 with a byte-order mark, or 8-bit text under the usual endings, to its end.",
     looks_for="Credentials, characters that change the order of display, binary data behind a textual beginning.",
+    clue=Clue(when=is_text),
     accepts=is_text,
     read=read,
     endings=(".txt", ".csv", ".tsv", ".jsonl", ".rst", ".vocab", ".merges"),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.formats._questions import has_directory
 from modelguard.formats._torch_packaged import package_members, package_roots
 from modelguard.formats._torch_storages import Storage, Storages
 from modelguard.formats._zip_archive import Entry, member_names, open_archive
-from modelguard.formats._zip_records import has_directory
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.formats.zip import check_crc, read_entry
 from modelguard.picklevm.scanner import scan

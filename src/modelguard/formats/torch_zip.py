@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
+from modelguard.formats._questions import has_directory
 from modelguard.formats._torch_records import (
     PICKLES,
     TorchArchive,
@@ -16,7 +17,7 @@ from modelguard.formats._torch_records import (
 )
 from modelguard.formats._torch_storages import Storage, Storages
 from modelguard.formats._torchscript_code import asked_by_code
-from modelguard.formats._zip_records import STORED, has_directory
+from modelguard.formats._zip_records import STORED
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.formats.zip import check_crc, expanded_entry, read_entry
 from modelguard.picklevm.scanner import scan

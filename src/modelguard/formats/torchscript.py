@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelguard.formats._questions import has_directory
 from modelguard.formats._torch_records import is_program_name, is_torch_zip
 from modelguard.formats._zip_archive import member_names
-from modelguard.formats._zip_records import has_directory
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.facts import Asks, Fact

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from attrs import define
 
 from modelguard.formats._expansion import STEP, expanded
+from modelguard.formats._questions import has_directory
 from modelguard.formats._torch_packaged import packaged_members
 from modelguard.formats._torch_records import torch_members
 from modelguard.formats._zip_archive import Archive, Entry, looks_like_zip, open_archive
-from modelguard.formats._zip_records import DEFLATED, STORED, has_directory
+from modelguard.formats._zip_records import DEFLATED, STORED
 from modelguard.formats.format import Clue, Format, Walk
 from modelguard.terms.content import Content
 from modelguard.terms.errors import ReadError

@@ -4,6 +4,9 @@ A check is pure: what it says depends on the facts it asks for and on nothing el
 some kinds of facts and says nothing then says nothing of any dossier that lacks them all, for it takes the same way
 through its code. So each check is shown an empty dossier once, and from then on asked only where there is a fact of a
 kind that it asked for. A check that looked at anything else, or that says something about nothing, is always asked.
+
+What the checks asked for stands in the index of their room, so that of the checks only those are imported that are
+asked.
 """
 
 from __future__ import annotations
@@ -12,12 +15,13 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, cast
 
-from modelguard._registry import parts
+from modelguard._registry import index, modules, parts
 from modelguard.checks.check import Check
 from modelguard.terms.artifact import LocalRef, Snapshot
 from modelguard.terms.facts import AnyFact, Dossier, Fact
 from modelguard.terms.finding import Finding
 
+_ROOM = "modelguard.checks"
 _SETS = 4096
 """Sets of kinds for which the checks are kept that have to be asked."""
 
@@ -25,7 +29,7 @@ _SETS = 4096
 @cache
 def checks() -> tuple[Check, ...]:
     """Return every check, by module name."""
-    return parts("modelguard.checks", Check)
+    return parts(_ROOM, Check)
 
 
 def findings_about(dossier: Dossier) -> tuple[Finding, ...]:
@@ -68,8 +72,12 @@ class _Nothing:
 
 
 @cache
-def _wanted() -> tuple[tuple[Check, frozenset[type[Fact]] | None], ...]:
-    return tuple((check, wants(check)) for check in checks())
+def _wanted() -> tuple[tuple[str, frozenset[str] | None], ...]:
+    """Return the module of each check, and the kinds of facts that it asks for."""
+    rows = index(_ROOM)
+    if rows is None:  # a check is there that the index does not know: each may have to be asked
+        return tuple((module, None) for module in modules(_ROOM))
+    return tuple((module, kinds and frozenset(kinds)) for module, kinds in rows)
 
 
 _ASKED: dict[frozenset[type[Fact]], tuple[Check, ...]] = {}
@@ -78,7 +86,9 @@ _ASKED: dict[frozenset[type[Fact]], tuple[Check, ...]] = {}
 def _asked_about(kinds: frozenset[type[Fact]]) -> tuple[Check, ...]:
     asked = _ASKED.get(kinds)
     if asked is None:
-        asked = tuple(check for check, wanted in _wanted() if wanted is None or not wanted.isdisjoint(kinds))
+        there = {f"{kind.__module__}:{kind.__qualname__}" for kind in kinds}
+        chosen = (module for module, wanted in _wanted() if wanted is None or not wanted.isdisjoint(there))
+        asked = parts(_ROOM, Check, only=frozenset(chosen))
         if len(_ASKED) < _SETS:
             _ASKED[kinds] = asked
     return asked

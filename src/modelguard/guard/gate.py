@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from modelguard.lock import Entry, Lock
-from modelguard.policy.provenance import read_provenance
 from modelguard.policy.reading import find_policy, load_policy, planted
 from modelguard.policy.settings import Policy
 from modelguard.sources.source import Options, Progress, Quiet
 from modelguard.sources.store import Store
 from modelguard.terms.artifact import HubRef, LocalRef, ModelRef, UrlRef, parse_ref, printable
 from modelguard.terms.errors import LockError, PolicyError, RefError
+
+if TYPE_CHECKING:
+    from modelguard.lock import Entry, Lock
+
+_SIGNING_TABLES = frozenset({"provenance", "trust"})
+"""Tables of a policy without which it names no signer."""
 
 
 @frozen(kw_only=True)
@@ -92,6 +97,8 @@ class Gate:
         if not self.lock_path.exists():
             return None
         self._require_own_lock()
+        from modelguard.lock import Lock  # only where there is one to read
+
         return Lock.read(self.lock_path)
 
     def read_vouched_lock(self) -> Lock | None:
@@ -99,10 +106,16 @@ class Gate:
 
         Raises `LockError` when it is damaged, and the `SignatureError`s of its signature.
         """
+        if _SIGNING_TABLES.isdisjoint(self.policy.tables):
+            return self.read_lock()
+        from modelguard.policy.provenance import read_provenance  # as above, and only for who names signers
+
         provenance = read_provenance(self.policy)
         if not provenance.lock_signers or not self.lock_path.exists():
             return self.read_lock()
         self._require_own_lock()
+        from modelguard.lock import Lock
+
         data = self.lock_path.read_bytes()
         from modelguard.signatures.lock_signature import require_signed_lock  # only where there is a lock to verify
 

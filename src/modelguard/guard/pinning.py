@@ -13,10 +13,11 @@ from modelguard.checks.permission_increase import permission_of
 from modelguard.guard.examining import examine_snapshot, excuse_of, judged_anew, without_readers
 from modelguard.guard.gate import Gate
 from modelguard.guard.lineage import base_licenses, license_record
+from modelguard.guard.recorded import recorded
 from modelguard.guard.tensors import keep_table
 from modelguard.lock import Accepted, Decided, Entry, LicenseRecord, LineageRecord, LockedFile, ProvenanceRecord
 from modelguard.sources.ranges import survey
-from modelguard.sources.source import Listed, Resolved, source_for
+from modelguard.sources.source import Resolved, source_for
 from modelguard.terms.artifact import Artifact, HubRef, Location, ModelRef, printable
 from modelguard.terms.errors import NotFound, RefError
 from modelguard.terms.facts import Asks, Earlier, Fact, IdentityChanged, Import, Recognised
@@ -91,20 +92,6 @@ def _require_kept(ref: ModelRef, existing: Entry) -> None:
             f"{printable(str(ref))}: the lock has {printable(existing.id)} at {printable(locked)}",
             remedy=f"modelguard lock --upgrade {shlex.quote(printable(str(ref)))}",
         )
-
-
-def recorded(entry: Entry) -> Resolved:
-    """Return what an entry says its reference stands for: the answer of a source that cannot be asked."""
-    return Resolved(
-        ref=entry.ref,
-        requested=entry.requested,
-        revision=entry.revision,
-        revision_date=entry.revision_date,
-        host=entry.host,
-        repo_id=entry.repo_id,
-        owner_id=entry.owner_id,
-        files=tuple(Listed(path=file.path, size=file.size, digest=file.digest) for file in entry.files),
-    )
 
 
 def _wanted(path: str, wish: Wish) -> bool:
@@ -188,13 +175,13 @@ def _identity_changes(before: Entry, after: Entry) -> Iterator[Fact]:
 
     The identities are what a host says about itself: another host can say the same ones.
     """
-    for what, recorded, found in (
+    for what, known, found in (
         ("host", before.host, after.host),
         ("repository", before.repo_id, after.repo_id),
         ("owner", before.owner_id, after.owner_id),
     ):
-        if recorded and recorded != found:
-            yield IdentityChanged(location=Location(before.id), what=what, recorded=recorded, found=found)
+        if known and known != found:
+            yield IdentityChanged(location=Location(before.id), what=what, recorded=known, found=found)
 
 
 def _earlier(before: Entry) -> Iterator[Fact]:

@@ -7,15 +7,15 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
 from modelguard.guard.examining import examine_known, examine_snapshot
 from modelguard.guard.gate import Gate
 from modelguard.guard.memory import sealed_files
-from modelguard.guard.pinning import recorded
+from modelguard.guard.recorded import recorded
 from modelguard.guard.underway import Underway, examined, hashed_meanwhile
-from modelguard.lock import Entry
 from modelguard.sources import stamps
 from modelguard.sources.hashing import reading
 from modelguard.sources.local import in_place
@@ -24,8 +24,10 @@ from modelguard.sources.views import withdraw
 from modelguard.terms.artifact import Artifact, HubRef, LocalRef, Location, ModelRef, Snapshot, printable
 from modelguard.terms.errors import ModelRefused, StoreError, Tampered
 from modelguard.terms.facts import Digested, Fact, NotLocked, Substituted
-from modelguard.terms.provenance import Uncovered
 from modelguard.terms.verdict import Examination, Refused
+
+if TYPE_CHECKING:
+    from modelguard.lock import Entry
 
 
 @frozen(kw_only=True)
@@ -189,6 +191,8 @@ def _lasting(ref: str | os.PathLike[str], gate: Gate) -> Standing:
 
 def withheld(examination: Examination) -> frozenset[str]:
     """Return the files that lie in a signed model without being signed: the policy lets them lie, nobody loads them."""
+    from modelguard.terms.provenance import Uncovered  # costs milliseconds that an import need not take
+
     return frozenset(fact.location.path for fact in examination.dossier.all(Uncovered) if fact.tolerated)
 
 

@@ -12,17 +12,20 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from modelguard.guard.examining import examine_snapshot
 from modelguard.guard.gate import Gate
-from modelguard.lock import Entry
 from modelguard.sources.hashing import at_once, hash_file
 from modelguard.sources.source import Progress
 from modelguard.terms.artifact import Artifact, Digest, Snapshot
 from modelguard.terms.errors import SourceError
 from modelguard.terms.verdict import Examination
+
+if TYPE_CHECKING:
+    from modelguard.lock import Entry
 
 
 @define(eq=False)

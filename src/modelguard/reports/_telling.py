@@ -13,7 +13,6 @@ from modelguard.terms import facts
 from modelguard.terms.artifact import Location, Snapshot, printable
 from modelguard.terms.facts import Fact
 from modelguard.terms.finding import Area, Finding, Severity
-from modelguard.terms.licensing import Licensed
 from modelguard.terms.verdict import Decision, Examination, Refused
 
 Sort: TypeAlias = Literal["refused", "noted", "excused"]
@@ -108,6 +107,8 @@ def placed(snapshot: Snapshot, finding: Finding) -> str:
 
 def license_of(examination: Examination, background: Mapping[str, Background]) -> str:
     """Return the license as an SPDX expression: as it was found just now, else as the lock has it, else nothing."""
+    from modelguard.terms.licensing import Licensed  # only the reports that tell of licenses
+
     found = examination.dossier.first(Licensed)
     if found is not None:
         return found.meaning.expression
