@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from modelguard._registry import parts
 from modelguard.loaders.loader import Loader
@@ -46,6 +45,8 @@ def _named(wanted: str) -> tuple[Loader, str]:
     loaders = {loader.name: loader for loader in parts("modelguard.loaders", Loader)}
     if name in loaders:
         return loaders[name], target
+    from difflib import get_close_matches  # only for who mistyped
+
     close = get_close_matches(name, loaders, n=1)
     remedy = f"did you mean {close[0]}?" if close else f"write one of {', '.join(sorted(loaders))}"
     raise LoaderError(f"there is no loader {printable(wanted)!r}", remedy=remedy)

@@ -222,6 +222,9 @@ def at_once(work: Sequence[Callable[[], object]], threads: int | None = None) ->
     Pieces that have not begun when one fails are not begun at all; those under way are waited for, unless a person
     interrupts: a download may take hours to its end, and what it brings is verified like anything else.
     """
+    if len(work) == 1:
+        work[0]()
+        return
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait  # 18 ms that one file does not need
 
     workers = max(1, min(len(work), threads or len(os.sched_getaffinity(0))))
