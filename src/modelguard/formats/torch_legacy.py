@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 
 from modelguard.formats._torch_storages import Storage, Storages
@@ -65,8 +64,8 @@ def _length(content: Content, at: int, storage: Storage) -> int | None:
     if at + 8 > content.size:
         return None
     data = content.read(at, 8)
-    counts = {struct.unpack(order, data)[0] for order in ("<q", ">q")}
-    if storage.size // storage.item not in counts or storage.size > content.size - at - 8:
+    count = storage.size // storage.item
+    if data not in (count.to_bytes(8, "little"), count.to_bytes(8, "big")) or storage.size > content.size - at - 8:
         return None
     return storage.size
 
