@@ -89,3 +89,16 @@ def test_a_module_with_two_parts_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, twice.__name__, twice)
     with pytest.raises(TypeError, match="binds 2 parts"):
         _registry.part("modelguard.checks", int, "twice")
+
+
+@pytest.mark.usefixtures("added")
+def test_the_names_of_the_checks_are_the_same_without_an_index() -> None:
+    asking.names.cache_clear()
+    from_parts = asking.names()
+    assert from_parts == {check.name for check in parts("modelguard.checks", Check)}
+    asking.names.cache_clear()
+
+
+def test_the_names_of_the_checks_stand_in_the_index() -> None:
+    asking.names.cache_clear()
+    assert asking.names() == {check.name for check in parts("modelguard.checks", Check)}

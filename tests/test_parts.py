@@ -78,3 +78,8 @@ def test_every_command_says_what_it_does(name: str, command: click.Command) -> N
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help or parameter.name == "format_", f"{name} --{parameter.name} has no help"
+
+
+@pytest.mark.parametrize("report", parts("modelguard.reports", Report), ids=lambda report: report.name)
+def test_every_report_lives_in_a_file_of_its_name(report: Report) -> None:
+    assert report.write.__module__ == f"modelguard.reports.{report.name}"

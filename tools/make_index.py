@@ -32,10 +32,10 @@ def format_rows() -> Iterator[Row]:
 
 
 def check_rows() -> Iterator[Row]:
-    """Module, and the kinds of facts without any of which the check says nothing; None when it is asked always."""
+    """Module, name, and the kinds of facts without which the check says nothing; None when it is asked always."""
     for module, one in each("modelguard.checks", Check):
         kinds = wants(one)
-        yield module, kinds and tuple(sorted(f"{kind.__module__}:{kind.__qualname__}" for kind in kinds))
+        yield module, one.name, kinds and tuple(sorted(f"{kind.__module__}:{kind.__qualname__}" for kind in kinds))
 
 
 def command_rows() -> Iterator[Row]:

@@ -32,6 +32,13 @@ def checks() -> tuple[Check, ...]:
     return parts(_ROOM, Check)
 
 
+@cache
+def names() -> frozenset[str]:
+    """Return the name of every check."""
+    rows = index(_ROOM)
+    return frozenset(check.name for check in checks()) if rows is None else frozenset(name for _, name, _ in rows)
+
+
 def findings_about(dossier: Dossier) -> tuple[Finding, ...]:
     """Return what the checks find, in their order."""
     return tuple([finding for check in _asked_about(dossier.kinds) for finding in check.ask(dossier)])
@@ -77,7 +84,7 @@ def _wanted() -> tuple[tuple[str, frozenset[str] | None], ...]:
     rows = index(_ROOM)
     if rows is None:  # a check is there that the index does not know: each may have to be asked
         return tuple((module, None) for module in modules(_ROOM))
-    return tuple((module, kinds and frozenset(kinds)) for module, kinds in rows)
+    return tuple((module, kinds and frozenset(kinds)) for module, _, kinds in rows)
 
 
 _ASKED: dict[frozenset[type[Fact]], tuple[Check, ...]] = {}

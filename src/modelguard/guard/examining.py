@@ -11,7 +11,7 @@ from attrs import evolve
 
 from modelguard._registry import parts
 from modelguard.collectors.collector import Case, Collector
-from modelguard.guard.asking import checks, findings_about
+from modelguard.guard.asking import findings_about, names
 from modelguard.guard.gate import Gate
 from modelguard.picklevm.knowledge.lookup import PROFILES
 from modelguard.policy.judging import ABOUT_EXCUSES, Circumstances, judge
@@ -208,7 +208,7 @@ def _check_names(policy: Policy) -> None:
     """Refuse names of checks that there are none of: such a line would change nothing, and look as if it did."""
     named = [(f"checks.{name}", name) for name in policy.levels]
     named += [(f"{excuse.line}.check", excuse.check) for excuse in policy.excuses]
-    known = {check.name for check in checks()} | ABOUT_EXCUSES
+    known = names() | ABOUT_EXCUSES
     for place, name in named:
         if name not in known:
             from difflib import get_close_matches  # only on the way to an error
