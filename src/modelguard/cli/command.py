@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 from attrs import frozen
 
-from modelguard.cli._group import Section
+from modelguard.cli._group import SECTIONS, Section
+
+__all__ = ["SECTIONS", "Section", "Subcommand"]
 
 
 @frozen
