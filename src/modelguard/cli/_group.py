@@ -46,8 +46,10 @@ class SectionedGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a subcommand, None when there is none of this name."""
-        if cmd_name in self._rows and cmd_name not in self.commands:
-            self.add_command(self._load(self._rows[cmd_name].module))
+        wanted = (cmd_name,) if cmd_name in self._rows else self._rows  # for another word click looks which was meant
+        for name in wanted:
+            if name not in self.commands:
+                self.add_command(self._load(self._rows[name].module))
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # as above
