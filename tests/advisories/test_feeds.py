@@ -179,6 +179,22 @@ def test_an_owner_is_told_by_identity_and_day(
     assert [one.check for one in findings] == checks
 
 
+@pytest.mark.parametrize(
+    ("resolved", "told"),
+    [("2026-05-31T23:59:59Z", False), ("2026-06-01T00:00:00Z", True), ("2026-11-01T00:00:00Z", True)],
+)
+def test_a_date_that_whoever_pushes_can_set_does_not_clear_a_commit_that_was_met_later(
+    resolved: str, told: bool, examined: Examiner
+) -> None:
+    indicators = {"namespaces": [{"name": "acme", "owner_id": "evil", "since": "2026-06-01"}]}
+    document = record(database_specific={"kind": "namespace-hijack", "indicators": indicators})
+    entry = Entry(
+        id="acme/tiny", owner_id="evil", revision=COMMIT, revision_date="2020-01-01T00:00:00Z", resolved_at=resolved
+    )
+    findings = of_area(examined(document, snapshot=hub_snapshot(), entry=entry))
+    assert [(one.check, one.confidence) for one in findings] == ([("malicious-model", "possible")] if told else [])
+
+
 # --- packages --------------------------------------------------------------------------------------------------------
 
 

@@ -185,12 +185,18 @@ def _by_owner(opened: Opened, case: Case, ref: HubRef) -> Iterator[Advised]:
 
 
 def _is_owner(namespace: Namespace, case: Case) -> Answer:
-    """Tell whether the owner of the model is the one meant: by the Hub's identity, and from the first day on."""
-    entry = case.entry
+    """Tell whether the owner of the model is the one meant: by the Hub's identity, and from the first day on.
+
+    Whoever pushes a commit sets its date. What was resolved before that day is older for certain; of a commit that was
+    met since, an older date is only a claim.
+    """
+    entry, since = case.entry, namespace.since[:10]
     known = entry.owner_id if entry else ""
     made = entry.revision_date[:10] if entry else ""
-    if (namespace.owner_id and known and namespace.owner_id != known) or (made and made < namespace.since[:10]):
+    if namespace.owner_id and known and namespace.owner_id != known:
         return "no"
+    if made and made < since:
+        return "perhaps" if entry and entry.resolved_at[:10] >= since else "no"
     return "yes" if (known or not namespace.owner_id) and (made or not namespace.since) else "perhaps"
 
 
