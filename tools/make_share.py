@@ -13,8 +13,6 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
-from modelguard._registry import parts
-from modelguard.cli.command import Subcommand
 from modelguard.cli.main import application
 
 TARGET = Path(__file__).resolve().parent.parent / "share"
@@ -46,8 +44,11 @@ def escaped(text: str) -> str:
 
 
 def leaves() -> Iterator[tuple[str, click.Command]]:
-    for part in parts("modelguard.cli", Subcommand):
-        command, name = part.command, str(part.command.name)
+    group = application()
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from ((f"{name} {inner}", one) for inner, one in sorted(command.commands.items()))
         else:

@@ -62,7 +62,7 @@ def _ambiguities(content: Content, archive: TorchArchive) -> Iterator[Fact]:
     for record in archive.records:
         if record.role in ("data", "constants", "traced", "small") and record.key != record.key.lower():
             yield _malformed(content, "torch-record-case", f"torch takes {record.key!r} for {record.key.lower()!r}")
-        if any(record.role in pair for pair in PICKLES) and record.entry.method != STORED:
+        if record.entry.method != STORED and any(record.role in pair for pair in PICKLES):
             detail = f"{record.entry.name!r} is compressed, which torch never writes"
             yield _malformed(content, "torch-compressed", detail)
 
