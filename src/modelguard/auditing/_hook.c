@@ -14,6 +14,7 @@
 
 #define LISTENED 64    /* events; more are refused by listen() */
 #define MODULES 65536  /* rules kept; a pickle that names more modules than this makes them anew */
+#define SHAPES 256     /* first letters of names */
 
 #if PY_VERSION_HEX >= 0x030D0000
 #define IS_FINALIZING Py_IsFinalizing()
@@ -36,7 +37,7 @@ static int installed, watching, closed;
 static PyInterpreterState *home;
 static PyObject *rules, *rule_of, *decide, *walks;
 static PyObject *last_module, *last_rule;
-static uint64_t walk_shapes[256];  /* by first letter, bit n: one of `walks` has n letters, or 63 or more */
+static uint64_t walk_shapes[SHAPES]; /* by first letter, bit n: one of `walks` has n letters, or 63 or more */
 static unsigned char letters[256]; /* what an identifier is made of: 1 anywhere, 2 not in front */
 
 static _Thread_local int busy; /* in Python on behalf of the hook: what that does is not looked at */
@@ -206,7 +207,7 @@ static PyObject *watch(PyObject *Py_UNUSED(self), PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "O!OOO!p", &PyDict_Type, &new_rules, &new_rule_of, &new_decide,
                           &PyFrozenSet_Type, &new_walks, &new_closed))
         return NULL;
-    uint64_t shapes[Py_ARRAY_LENGTH(walk_shapes)] = {0};
+    uint64_t shapes[SHAPES] = {0};
     PyObject *steps = PyObject_GetIter(new_walks), *step;
     if (steps == NULL)
         return NULL;
