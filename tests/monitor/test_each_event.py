@@ -41,11 +41,15 @@ class Stage:
     def feed(self, **more: object) -> None:
         """Put a record about the locked weights into the policy's feed; `more` changes it."""
         digest = self.model.commits[self.model.head].files["model.safetensors"].sha256
+        self.advisory("x_MG-2026-0001", digest, **more)
+
+    def advisory(self, name: str, digest: str, **more: object) -> None:
+        """Put a record about some file into the policy's feed."""
         record = {
-            "id": "x_MG-2026-0001", "modified": "2026-11-01T00:00:00Z", "summary": "a shell",
+            "id": name, "modified": "2026-11-01T00:00:00Z", "summary": "a shell",
             "database_specific": {"kind": "malicious", "indicators": {"sha256": [digest]}}, **more,
         }  # fmt: skip
-        (self.home / "feed" / "one.json").write_text(json.dumps(record))
+        (self.home / "feed" / f"{name}.json").write_text(json.dumps(record))
 
     def ends(self, days: int, what: str) -> None:
         """Let the approval, or an accepted finding, end so many days from now."""
@@ -84,6 +88,7 @@ def watch_a_base(stage: Stage) -> None:
 
 def read_a_feed(stage: Stage) -> None:
     (stage.home / "feed").mkdir()
+    stage.advisory("x_MG-2026-0000", "0" * 64)  # about something else: a feed without any record counts as unread
     policy = read_policy({"advisories": {"feeds": [{"name": "own", "path": "feed"}]}})
     stage.bench.advise = Advice(Gate.open(policy=policy))
 
